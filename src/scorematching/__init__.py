@@ -1,0 +1,1 @@
+"""Learn the score ∇ₓ log p from data, and use it."""
