@@ -1,1 +1,116 @@
-"""Learn the score ∇ₓ log p from data, and use it."""
+"""Learn the score ∇ₓ log p from data, and use it. The index of the house.
+
+=====================================================  ==================  =========================
+equation                                               name                paper
+=====================================================  ==================  =========================
+s = ∇ log p = −∇φ                                      score_of,           Hyvärinen 2005
+                                                       from_energy
+∇·s, Δ log p                                           divergence,
+                                                       laplacian
+tr A = E[vᵀAv]                                         Hutchinson          Hutchinson 1990
+E ½‖s_θ − s‖²                                          esm                 Hyvärinen 2005
+E[tr ∂s_θ + ½‖s_θ‖²]                                   ism                 Hyvärinen 2005
+E[vᵀ∂s_θ v + ½(vᵀs_θ)²]                                ssm                 Song et al. 2019
+E ½‖s_θ(x+σz) + z/σ‖²                                  dsm                 Vincent 2011
+Σ λ(σᵢ) · dsm at σᵢ                                    ncsn                Song & Ermon 2019
+x_t = α(t)x + σ(t)z                                    noise               Song et al. 2021
+s = (E[x|x̃] − x̃)/σ²                                    noise.tweedie       Robbins 1956
+x ← x + η s + √(2η) z                                  samplers.ula        Roberts & Tweedie 1996
+dx = [f x − g² s] dt + g dw̄                            samplers.           Anderson 1982,
+                                                       reverse_sde         Song et al. 2021
+dx/dt = f x − ½g² s                                    samplers.           Song et al. 2021
+                                                       probability_flow
+d log p_t/dt = −∇·(f x − ½g² s)                        likelihood          Chen et al. 2018
+=====================================================  ==================  =========================
+
+Names are resolved on first use (PEP 562), so that importing the package loads no torch.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from scorematching import densities, likelihood, nets, noise, objectives, samplers
+    from scorematching.calculus import (
+        Exact,
+        at,
+        divergence,
+        from_energy,
+        laplacian,
+        score_of,
+    )
+    from scorematching.fit import fit
+    from scorematching.fitted import FittedScore, load
+    from scorematching.hutchinson import (
+        GaussianProbes,
+        Hutchinson,
+        Rademacher,
+        SphereProbes,
+    )
+    from scorematching.objectives import dsm, esm, ism, ncsn, ssm
+
+_HOMES = {
+    "Exact": "calculus",
+    "FittedScore": "fitted",
+    "GaussianProbes": "hutchinson",
+    "Hutchinson": "hutchinson",
+    "Rademacher": "hutchinson",
+    "SphereProbes": "hutchinson",
+    "at": "calculus",
+    "divergence": "calculus",
+    "dsm": "objectives",
+    "esm": "objectives",
+    "fit": "fit",
+    "from_energy": "calculus",
+    "ism": "objectives",
+    "laplacian": "calculus",
+    "load": "fitted",
+    "ncsn": "objectives",
+    "score_of": "calculus",
+    "ssm": "objectives",
+}
+_ROOMS = ("densities", "likelihood", "nets", "noise", "objectives", "samplers")
+
+__version__ = "0.1.0"
+__all__ = [
+    "Exact",
+    "FittedScore",
+    "GaussianProbes",
+    "Hutchinson",
+    "Rademacher",
+    "SphereProbes",
+    "at",
+    "densities",
+    "divergence",
+    "dsm",
+    "esm",
+    "fit",
+    "from_energy",
+    "ism",
+    "laplacian",
+    "likelihood",
+    "load",
+    "ncsn",
+    "nets",
+    "noise",
+    "objectives",
+    "samplers",
+    "score_of",
+    "ssm",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _ROOMS:
+        return importlib.import_module(f"{__name__}.{name}")
+    if name in _HOMES:
+        value = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,4 +1,4 @@
-"""Every error the library raises on purpose; each message gives what, expected, got and the remedy."""
+"""The errors raised on purpose; each message gives what, expected, got and the remedy."""
 
 from __future__ import annotations
 

@@ -38,6 +38,12 @@ class HasLogProb(Protocol):
     def log_prob(self, x: Tensor, /) -> Tensor: ...
 
 
+class Trace(Protocol):
+    """A way to the trace of ∂s/∂x: returns the score, like x, and its trace ``(n,)``."""
+
+    def __call__(self, score: Score, x: Tensor, /) -> tuple[Tensor, Tensor]: ...
+
+
 class Density(Protocol):
     """Asked for only where log p itself is used: MALA, AIS, held-out likelihood."""
 

@@ -1,0 +1,26 @@
+"""What is minimised to learn a score; every objective returns one loss per row, ``(n,)``."""
+
+from scorematching.objectives.dsm import dsm
+from scorematching.objectives.esm import esm
+from scorematching.objectives.ism import ism
+from scorematching.objectives.ncsn import ncsn
+from scorematching.objectives.ssm import ssm
+from scorematching.objectives.times import LogNormalTimes, Times, UniformLevels, UniformTimes
+from scorematching.objectives.weights import EDMWeight, Likelihood, MinSNR, SigmaSquared, Weight
+
+__all__ = [
+    "EDMWeight",
+    "Likelihood",
+    "LogNormalTimes",
+    "MinSNR",
+    "SigmaSquared",
+    "Times",
+    "UniformLevels",
+    "UniformTimes",
+    "Weight",
+    "dsm",
+    "esm",
+    "ism",
+    "ncsn",
+    "ssm",
+]
