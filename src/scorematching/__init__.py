@@ -41,7 +41,7 @@ if TYPE_CHECKING:
         laplacian,
         score_of,
     )
-    from scorematching.fit import fit
+    from scorematching.fitting import fit
     from scorematching.fitted import FittedScore, load
     from scorematching.hutchinson import (
         GaussianProbes,
@@ -62,7 +62,7 @@ _HOMES = {
     "divergence": "calculus",
     "dsm": "objectives",
     "esm": "objectives",
-    "fit": "fit",
+    "fit": "fitting",
     "from_energy": "calculus",
     "ism": "objectives",
     "laplacian": "calculus",
