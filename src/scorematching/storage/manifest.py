@@ -32,8 +32,8 @@ class NewerFormat(CorruptCheckpoint):
 def check_name(name: str) -> None:
     if not NAME.fullmatch(name) or len(name) > MAX_NAME or name in (POINTER, MANIFEST):
         raise InvalidInput(
-            f"{name!r} cannot name a snapshot or its file. Use up to {MAX_NAME} letters, digits and "
-            f". _ -, starting with a letter or digit, and neither {POINTER} nor {MANIFEST}."
+            f"{name!r} cannot name a snapshot or its file. Use up to {MAX_NAME} letters, digits "
+            f"and . _ -, starting with a letter or digit, and neither {POINTER} nor {MANIFEST}."
         )
 
 

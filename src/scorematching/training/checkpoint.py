@@ -1,0 +1,219 @@
+"""The whole state of a run, to a folder and back, so that a resumed run is the same run."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
+
+from scorematching.errors import CorruptCheckpoint, InvalidInput
+from scorematching.storage import (
+    Snapshot,
+    has_snapshot,
+    pack_tensors,
+    read_snapshot,
+    unpack_tensors,
+    write_snapshot,
+)
+from scorematching.training.settings import TrainingSettings
+
+FORMAT_VERSION = 1
+TENSORS = "state.safetensors"
+FIELDS = "state.json"
+
+
+@dataclass
+class Counters:
+    """How far a run is; changed in place by the loop, once a step."""
+
+    step: int = 0
+    budget: int | None = None
+    seconds: float = 0.0
+    best_validation: float | None = None
+    stale_validations: int = 0
+    bad_in_a_row: int = 0
+    skipped: int = 0
+    finished: bool = False
+
+
+@dataclass
+class Run:
+    """A run in progress: what it trains, with what, and how far it is."""
+
+    settings: TrainingSettings
+    module: nn.Module
+    averaged: AveragedModel
+    optimizer: torch.optim.Optimizer
+    counters: Counters = field(default_factory=Counters)
+    best: dict[str, Tensor] | None = None
+
+    @property
+    def steps_in_all(self) -> int:
+        """Steps of the whole run, as far as known: the time limit settles it in the warm-up."""
+        budget = self.counters.budget
+        return self.settings.max_steps if budget is None else budget
+
+    def result(self) -> dict[str, Tensor]:
+        """State of the averaged weights with the best validation, or of the newest ones."""
+        return self.averaged.module.state_dict() if self.best is None else self.best
+
+
+def data_hash(rows: tuple[Tensor, ...]) -> str:
+    """SHA-256 over dtypes, shapes and values of the data."""
+    digest = hashlib.sha256()
+    for tensor in rows:
+        digest.update(f"{tensor.dtype}{tuple(tensor.shape)}".encode())
+        flat = tensor.detach().cpu().flatten().contiguous()
+        digest.update(flat.view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
+def save_run(run: Run, folder: Path, data: str) -> None:
+    """Write a checkpoint of the run; data is the `data_hash` of what it trains on."""
+    tensors: dict[str, Tensor] = {}
+    for prefix, state in _states(run).items():
+        tensors.update({f"{prefix}/{name}": value for name, value in state.items()})
+    written = {
+        "format_version": FORMAT_VERSION,
+        "torch": str(torch.__version__),
+        "data": data,
+        "settings": asdict(run.settings),
+        "counters": asdict(run.counters),
+    }
+    files = {
+        TENSORS: pack_tensors(tensors),
+        FIELDS: json.dumps(written, indent=1, allow_nan=False).encode(),
+    }
+    write_snapshot(folder, f"step-{run.counters.step:08d}", files)
+
+
+def load_run(run: Run, folder: Path, data: str) -> tuple[str, ...]:
+    """Put the checkpoint of the folder into the run; returns what is worth a warning.
+
+    Raises
+    ------
+    InvalidInput
+        There is no checkpoint, or it is of other settings, data or another module.
+    CorruptCheckpoint
+        No checkpoint is good.
+    """
+    if not has_snapshot(folder):
+        raise InvalidInput(f"{folder} holds no checkpoint to resume. Start without resume.")
+    snapshot = read_snapshot(folder)
+    written = _fields(snapshot)
+    _check_settings(written["settings"], run.settings)
+    if written["data"] != data:
+        raise InvalidInput(
+            f"the data differ from those of the run in {folder}: resume with the same rows in the "
+            "same order, or start a new run in another folder."
+        )
+    tensors = unpack_tensors(snapshot.files[TENSORS])
+    states = _split(tensors)
+    for prefix, state in _states(run).items():
+        if prefix in ("module", "averaged"):
+            _check_state(states.get(prefix, {}), state)
+    run.counters = _counters(written["counters"], snapshot)
+    run.module.load_state_dict(states["module"])
+    run.averaged.load_state_dict(states["averaged"])
+    best = states.get("best")
+    like = run.averaged.module.state_dict()
+    run.best = best and {name: value.to(like[name].device) for name, value in best.items()}
+    _load_optimizer(run.optimizer, states.get("optimizer", {}))
+    warnings = list(snapshot.warnings)
+    if written["torch"] != torch.__version__:
+        warnings.append(
+            f"the run was started with torch {written['torch']} and goes on with "
+            f"{torch.__version__}: equal to an uninterrupted run only up to rounding."
+        )
+    return tuple(warnings)
+
+
+def _states(run: Run) -> dict[str, dict[str, Tensor]]:
+    moments = run.optimizer.state_dict()["state"]
+    optimizer = {
+        f"{i}/{key}": value for i, state in moments.items() for key, value in state.items()
+    }
+    states = {
+        "module": run.module.state_dict(),
+        "averaged": run.averaged.state_dict(),
+        "optimizer": optimizer,
+    }
+    return states if run.best is None else {**states, "best": run.best}
+
+
+def _split(tensors: dict[str, Tensor]) -> dict[str, dict[str, Tensor]]:
+    """ "module/weight" → ["module"]["weight"]."""
+    states: dict[str, dict[str, Tensor]] = {}
+    for name, value in tensors.items():
+        prefix, _, rest = name.partition("/")
+        states.setdefault(prefix, {})[rest] = value
+    return states
+
+
+def _fields(snapshot: Snapshot) -> dict[str, Any]:
+    where = snapshot.path / FIELDS
+    if not {TENSORS, FIELDS} <= set(snapshot.files):
+        raise CorruptCheckpoint(f"{snapshot.path} is not the checkpoint of a training run.")
+    try:
+        written = json.loads(snapshot.files[FIELDS])
+    except (ValueError, RecursionError) as error:
+        raise CorruptCheckpoint(f"{where} is not JSON.") from error
+    version = written.get("format_version") if isinstance(written, dict) else None
+    if version != FORMAT_VERSION:
+        raise CorruptCheckpoint(
+            f"{where} has format version {version}: this library reads {FORMAT_VERSION}."
+        )
+    expected = {"torch": str, "data": str, "settings": dict, "counters": dict}
+    for name, kind in expected.items():
+        if not isinstance(written.get(name), kind):
+            raise CorruptCheckpoint(f"{where} has no usable field {name!r}.")
+    return dict(written)
+
+
+def _counters(written: dict[str, Any], snapshot: Snapshot) -> Counters:
+    if set(written) != {each.name for each in fields(Counters)}:
+        raise CorruptCheckpoint(f"{snapshot.path / FIELDS} has other counters than this version.")
+    return Counters(**written)
+
+
+def _check_settings(written: dict[str, Any], settings: TrainingSettings) -> None:
+    # Through JSON once, because it has no tuples.
+    wanted = json.loads(json.dumps(asdict(settings)))
+    differ = [
+        f"{name} is {wanted.get(name)!r} and was {written.get(name)!r}"
+        for name in sorted({*wanted, *written})
+        if wanted.get(name) != written.get(name)
+    ]
+    if differ:
+        raise InvalidInput(
+            f"settings differ from those of the run to resume: {'; '.join(differ)}. The schedule "
+            "and the noise depend on them: resume with the same, or start a new run."
+        )
+
+
+def _check_state(saved: dict[str, Tensor], state: dict[str, Tensor]) -> None:
+    def kinds(tensors: dict[str, Tensor]) -> dict[str, tuple[Any, ...]]:
+        return {name: (tuple(each.shape), each.dtype) for name, each in tensors.items()}
+
+    ours, theirs = kinds(state), kinds(saved)
+    for name in sorted({*ours, *theirs}):
+        if ours.get(name) != theirs.get(name):
+            raise InvalidInput(
+                f"the module differs from that of the run to resume: {name} is {ours.get(name)} "
+                f"and was {theirs.get(name)}. Resume with the same module."
+            )
+
+
+def _load_optimizer(optimizer: torch.optim.Optimizer, saved: dict[str, Tensor]) -> None:
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, value in saved.items():
+        index, _, key = name.partition("/")
+        state.setdefault(int(index), {})[key] = value
+    groups = optimizer.state_dict()["param_groups"]
+    optimizer.load_state_dict({"state": state, "param_groups": groups})
