@@ -16,7 +16,7 @@ FLOORS = """
     cli          __main__
     report
     estimators
-    fitted       fit
+    fitted       fitting
     evaluate     information  inverse
     likelihood   samplers
     training     estimation
