@@ -55,6 +55,9 @@ class SphereProbes:
 class Hutchinson:
     """The randomised trace of ∂s/∂x, the mean over probes of vᵀ (∂s/∂x) v.
 
+    Calling it gives the score and the trace, ``((n, *event), (n,))``, from one forward and
+    n_probes backward passes. `with_standard_error` adds the Monte Carlo standard error.
+
     Parameters
     ----------
     n_probes
@@ -63,9 +66,6 @@ class Hutchinson:
         The law of v, with E[v vᵀ] = I.
     generator
         The source of randomness; without one, fresh entropy at every call.
-
-    Calling it gives the score and the trace, ``((n, *event), (n,))``, from one forward and
-    n_probes backward passes. `with_standard_error` adds the Monte Carlo standard error.
 
     Raises
     ------
