@@ -188,6 +188,11 @@ def pullback(value: Tensor, x: Tensor, v: Tensor, *, keep_graph: bool) -> Tensor
 
 @contextmanager
 def differentiable(x: Tensor) -> Iterator[Tensor]:
-    """x as a tensor to differentiate by, with gradients enabled whatever the surroundings."""
-    with torch.enable_grad():
+    """x as a tensor to differentiate by, with gradients enabled whatever the surroundings.
+
+    Inference mode is left as well: inside it ``enable_grad`` has no effect, and every derivative
+    would come out as zero.
+    """
+    with torch.inference_mode(False), torch.enable_grad():
+        x = x.clone() if x.is_inference() else x
         yield x if x.requires_grad else x.detach().requires_grad_()

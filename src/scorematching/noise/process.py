@@ -13,6 +13,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from scorematching.calculus import differentiable
 from scorematching.errors import InvalidInput
 from scorematching.random import normal
 from scorematching.shapes import per_row
@@ -97,8 +98,7 @@ class Process(ABC):
 
 def _slope(function: Callable[[Tensor], Tensor], t: Tensor) -> Tensor:
     """d function/dt, entry by entry, without touching an outer graph."""
-    with torch.enable_grad():
-        t = t.detach().requires_grad_()
+    with differentiable(t.detach()) as t:
         value = function(t)
         if not value.requires_grad:
             return torch.zeros_like(t)
