@@ -6,6 +6,7 @@ log-density enters here once, and from here on everything has one sign, ∇ₓ l
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -177,13 +178,31 @@ def pullback(value: Tensor, x: Tensor, v: Tensor, *, keep_graph: bool) -> Tensor
 
     ``torch.autograd.grad`` rather than ``torch.func``: it accepts any callable, also those that
     differentiate inside themselves or branch on their data, and measures no slower.
+
+    Raises
+    ------
+    InvalidInput
+        The value varies from row to row and carries no gradient: its derivative is unknown.
     """
     if not value.requires_grad:
+        _check_constant(value)
         return torch.zeros_like(x)
     (result,) = torch.autograd.grad(
         value, x, v, create_graph=keep_graph, retain_graph=True, materialize_grads=True
     )
     return result
+
+
+def _check_constant(value: Tensor) -> None:
+    """Refuse a value without gradient unless it is the same in all rows (infinite ones aside)."""
+    rows = value.reshape(value.shape[0], math.prod(value.shape[1:]))
+    rows = rows[rows.isfinite().all(1)]
+    if bool((rows != rows[:1]).any()):
+        raise InvalidInput(
+            "cannot differentiate by x: the values differ from row to row yet carry no gradient. "
+            "They were computed under torch.no_grad, detached, or outside torch; compute them "
+            "with gradients. If they truly do not depend on x, add 0 * x."
+        )
 
 
 @contextmanager
