@@ -95,7 +95,7 @@ def positive(value: Tensor | float, name: str, remedy: str = "") -> Tensor:
     InvalidInput
         An entry is not; the message gives the first one and its row.
     """
-    tensor = torch.as_tensor(value)
+    tensor = value if isinstance(value, Tensor) else torch.as_tensor(value, dtype=torch.float64)
     bad = ~(torch.isfinite(tensor) & (tensor > 0))
     if bool(bad.any()):
         row = int(bad.flatten().nonzero()[0])
