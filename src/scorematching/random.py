@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import operator
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -14,9 +15,10 @@ def seeded(*parts: int | str, device: torch.device | str = "cpu") -> torch.Gener
     """A generator whose stream is a function of the parts, and unrelated for different parts.
 
     ``seeded(seed, "sample", block)`` gives each block of rows its own stream, so that results do
-    not depend on how many blocks fit into memory.
+    not depend on how many blocks fit into memory. An integer of NumPy counts as its value.
     """
-    digest = hashlib.sha256("\x1f".join(map(repr, parts)).encode()).digest()
+    plain = (part if isinstance(part, str) else operator.index(part) for part in parts)
+    digest = hashlib.sha256("\x1f".join(map(repr, plain)).encode()).digest()
     generator = torch.Generator(device=device)
     generator.manual_seed(int.from_bytes(digest[:8], "little") >> 1)
     return generator
