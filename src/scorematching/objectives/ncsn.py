@@ -94,4 +94,5 @@ def _loss_at(
     noised, z = process.perturb(x, t, generator)
     score = check_like(noisy_score(noised, t), x, "noisy_score")
     error = score + z / per_row(process.sigma(t), x)
-    return weight(process, t) * sum_event(error**2) / 2
+    loss = sum_event(error**2) / 2
+    return per_row(weight(process, t), loss) * loss

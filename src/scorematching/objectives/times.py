@@ -12,6 +12,8 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from scorematching.errors import InvalidInput
+from scorematching.noise.ladder import Ladder
 from scorematching.noise.process import Process
 from scorematching.random import uniform
 from scorematching.shapes import positive
@@ -40,13 +42,20 @@ class UniformTimes:
 
 @dataclass(frozen=True)
 class UniformLevels:
-    """t uniform on the whole numbers from t_min to t_max: the levels of a ladder."""
+    """t uniform on the levels 0, 1, …, L − 1 of a `Ladder`.
+
+    Calling it raises `InvalidInput` for a process without levels.
+    """
 
     def __call__(
         self, process: Process, n: int, like: Tensor, generator: torch.Generator | None
     ) -> Tensor:
-        levels = process.t_max - process.t_min + 1
-        return process.t_min + (uniform((n,), like, generator) * levels).floor()
+        if not isinstance(process, Ladder):
+            raise InvalidInput(
+                f"UniformLevels draws the levels of a Ladder: got {process}. Use UniformTimes(), "
+                "or Ladder.geometric(sigma_min, sigma_max, n_levels)."
+            )
+        return (uniform((n,), like, generator) * len(process.levels)).floor()
 
 
 @dataclass(frozen=True)
