@@ -21,7 +21,7 @@ from scorematching.typing import NoisyScore
 
 @dataclass(frozen=True, eq=False)
 class GaussianMixture:
-    """Σ_k w_k N(μ_k, C_k) on ℝᵈ.
+    """Σ_k w_k N(μ_k, C_k) on ℝᵈ. Results have the dtype and device of x.
 
     Parameters
     ----------
@@ -57,11 +57,19 @@ class GaussianMixture:
             raise InvalidInput(
                 f"weights must be positive and sum to one: got {self.weights.tolist()}."
             )
-        symmetric = torch.allclose(self.covariances, self.covariances.mT, rtol=1e-5, atol=0)
-        eigenvalues, eigenvectors = torch.linalg.eigh(self.covariances)
-        if not symmetric or not (eigenvalues > 0).all():
+        for name, value in (("means", self.means), ("covariances", self.covariances)):
+            if not value.isfinite().all():
+                raise InvalidInput(f"{name} must be finite: got {value.tolist()}.")
+        asymmetry = (self.covariances - self.covariances.mT).abs().amax((1, 2))
+        if (asymmetry > 1e-5 * self.covariances.abs().amax((1, 2))).any():
             raise InvalidInput(
-                "covariances must be symmetric positive definite: the smallest eigenvalue is "
+                f"covariances must be symmetric: entries differ from their mirror images by up to "
+                f"{asymmetry.max().item():g}. Pass (C + C.mT) / 2 if that is what you mean."
+            )
+        eigenvalues, eigenvectors = torch.linalg.eigh(self.covariances)
+        if not (eigenvalues > 0).all():
+            raise InvalidInput(
+                "covariances must be positive definite: the smallest eigenvalue is "
                 f"{eigenvalues.min().item():g}."
             )
         object.__setattr__(self, "eigenvalues", eigenvalues)
@@ -69,11 +77,11 @@ class GaussianMixture:
 
     def log_density(self, x: Tensor) -> Tensor:
         """log p(x) in nats, ``(n, d)`` → ``(n,)``."""
-        return self.diffused_log_density(x, torch.ones_like(x[:, 0]), torch.zeros_like(x[:, 0]))
+        return self.diffused_log_density(x, x.new_ones(x.shape[:1]), x.new_zeros(x.shape[:1]))
 
     def score(self, x: Tensor) -> Tensor:
         """∇ log p(x), like x."""
-        return self.diffused_score(x, torch.ones_like(x[:, 0]), torch.zeros_like(x[:, 0]))
+        return self.diffused_score(x, x.new_ones(x.shape[:1]), x.new_zeros(x.shape[:1]))
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """n independent draws, ``(n, d)``."""
@@ -86,17 +94,13 @@ class GaussianMixture:
 
     def diffused_log_density(self, x: Tensor, alpha: Tensor, sigma: Tensor) -> Tensor:
         """log-density of α x₀ + σ z at x ``(n, d)``; α and σ are ``(n,)``; ``(n,)`` in nats."""
-        return torch.logsumexp(self._components(x, alpha, sigma)[0], 1)
+        return torch.logsumexp(self._components(x, alpha, sigma)[0], 1).to(x.dtype)
 
     def diffused_score(self, x: Tensor, alpha: Tensor, sigma: Tensor) -> Tensor:
         """∇ₓ of `diffused_log_density`, like x."""
-        joint, whitened, variances = self._components(x, alpha, sigma)
-        scores = -torch.einsum(
-            "kij,nkj->nki",
-            self.eigenvectors,
-            whitened / variances,
-        )
-        return (joint.softmax(1)[:, :, None] * scores).sum(1)
+        joint, rotated, variances = self._components(x, alpha, sigma)
+        scores = -torch.einsum("kij,nkj->nki", self.eigenvectors.to(rotated), rotated / variances)
+        return (joint.softmax(1)[:, :, None] * scores).sum(1).to(x.dtype)
 
     def denoise(self, x: Tensor, sigma: Tensor | float) -> Tensor:
         """E[x₀ | x₀ + σz = x], like x; σ is a number or one per row."""
@@ -109,17 +113,22 @@ class GaussianMixture:
         return DiffusedScore(self, process)
 
     def _components(self, x: Tensor, alpha: Tensor, sigma: Tensor) -> tuple[Tensor, ...]:
-        """ln w_k N(x; α μ_k, α² C_k + σ² I), x − αμ_k in the eigenbasis, and its variances."""
+        """ln w_k N(x; α μ_k, α² C_k + σ² I), x − αμ_k in the eigenbasis, and its variances.
+
+        Computed in the wider of the dtypes of x and of the parameters.
+        """
         if x.ndim != 2 or x.shape[1] != self.means.shape[1]:
             raise InvalidInput(
                 f"expected x of shape (n, {self.means.shape[1]}): got {tuple(x.shape)}."
             )
-        centred = x[:, None, :] - alpha[:, None, None] * self.means
-        rotated = torch.einsum("kji,nkj->nki", self.eigenvectors, centred)
-        variances = (alpha**2)[:, None, None] * self.eigenvalues + (sigma**2)[:, None, None]
+        x = x.to(torch.promote_types(x.dtype, self.means.dtype))
+        alpha, sigma = alpha.to(x)[:, None, None], sigma.to(x)[:, None, None]
+        centred = x[:, None, :] - alpha * self.means.to(x)
+        rotated = torch.einsum("kji,nkj->nki", self.eigenvectors.to(x), centred)
+        variances = alpha**2 * self.eigenvalues.to(x) + sigma**2
         d = x.shape[1]
         exponent = (rotated**2 / variances).sum(2) + variances.log().sum(2)
-        joint = self.weights.log() - (exponent + d * math.log(2 * math.pi)) / 2
+        joint = self.weights.log().to(x) - (exponent + d * math.log(2 * math.pi)) / 2
         return joint, rotated, variances
 
 
