@@ -1,0 +1,150 @@
+"""Running a process backwards: what a solver is, and how it becomes a step of `walk`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Generic, Protocol, TypeVar
+
+import torch
+from torch import Tensor
+
+from scorematching.errors import InvalidInput
+from scorematching.noise import Process
+from scorematching.samplers.grids import Grid
+from scorematching.samplers.walk import Progress, State, Walk, freeze, walk
+from scorematching.shapes import check_like
+from scorematching.typing import NoisyScore
+
+S = TypeVar("S", bound=State)
+
+
+@dataclass(frozen=True)
+class Diffusion:
+    """A noisy score and its process, in the forms that solvers use.
+
+    Times are ``()`` in float64. Coefficients are numbers computed in float64 and applied in the
+    dtype of x; the score is given t in the dtype of x.
+    """
+
+    noisy_score: NoisyScore
+    process: Process
+
+    def score(self, x: Tensor, t: Tensor) -> Tensor:
+        """s(x, t), like x."""
+        return check_like(self.noisy_score(x, t.to(x)), x, "a noisy score")
+
+    def scales(self, t: Tensor) -> tuple[float, float]:
+        """α(t) and σ(t)."""
+        return self.process.alpha(t).item(), self.process.sigma(t).item()
+
+    def rates(self, t: Tensor) -> tuple[float, float]:
+        """f(t) and g(t)²."""
+        return self.process.drift_rate(t).item(), self.process.diffusion_squared(t).item()
+
+    def log_ratio(self, t: Tensor) -> float:
+        """λ = ln(α/σ)."""
+        return -self.process.noise_level(t).log().item()
+
+    def denoised(self, x: Tensor, t: Tensor) -> Tensor:
+        """D = E[x₀ | x_t = x] = (x + σ² s)/α, by Tweedie's formula."""
+        alpha, sigma = self.scales(t)
+        return (x + sigma**2 * self.score(x, t)) / alpha
+
+    def velocity(self, x: Tensor, t: Tensor) -> Tensor:
+        """dx/dt of the probability flow, f x − ½ g² s."""
+        rate, diffusion = self.rates(t)
+        return rate * x - diffusion / 2 * self.score(x, t)
+
+
+class Solver(Protocol[S]):
+    """One step of a process run backwards, from t to a smaller t_next.
+
+    Like a `Step`, with the diffusion as one more argument, so that ``Heun()`` or ``DPMSolver2M()``
+    can be named before there is a score.
+    """
+
+    @property
+    def order(self) -> int: ...
+
+    @property
+    def evaluations(self) -> int: ...
+
+    @property
+    def noisy(self) -> bool: ...
+
+    def init(self, x: Tensor, /) -> S: ...
+
+    def __call__(
+        self, diffusion: Diffusion, state: S, t: Tensor, t_next: Tensor, z: Tensor | None, /
+    ) -> S: ...
+
+
+@dataclass(frozen=True)
+class Solve(Generic[S]):
+    """A solver applied to one diffusion: a step of `walk`."""
+
+    solver: Solver[S]
+    diffusion: Diffusion
+
+    @property
+    def order(self) -> int:
+        return self.solver.order
+
+    @property
+    def evaluations(self) -> int:
+        return self.solver.evaluations
+
+    @property
+    def noisy(self) -> bool:
+        return self.solver.noisy
+
+    def init(self, x: Tensor) -> S:
+        return self.solver.init(x)
+
+    def __call__(self, state: S, t: Tensor, t_next: Tensor, z: Tensor | None) -> S:
+        return self.solver(self.diffusion, state, t, t_next, z)
+
+
+def run_backwards(
+    solver: Solver[S],
+    diffusion: Diffusion,
+    x: Tensor,
+    grid: Grid,
+    *,
+    final_denoise: bool,
+    generator: torch.Generator | None,
+    callback: Callable[[Progress], None] | None,
+    record_every: int | None,
+) -> Walk:
+    """Walk down the grid and, if asked to, replace x by D(x) at its last time.
+
+    Raises
+    ------
+    InvalidInput
+        The times do not decrease; and as in `walk`.
+    Diverged
+        Every chain became non-finite.
+    """
+    times = grid(diffusion.process)
+    if times.ndim != 1 or not bool((times.diff() < 0).all()):
+        raise InvalidInput(
+            f"the times must decrease, from much noise to little: got {times.tolist()}."
+        )
+    result = walk(
+        Solve(solver, diffusion),
+        x,
+        times,
+        generator=generator,
+        callback=callback,
+        record_every=record_every,
+    )
+    return denoise_at(result, diffusion, times[-1]) if final_denoise else result
+
+
+def denoise_at(result: Walk, diffusion: Diffusion, t: Tensor) -> Walk:
+    """The walk with x replaced by E[x₀ | x_t = x], for one more evaluation."""
+    with torch.no_grad():
+        clean = diffusion.denoised(result.x, t.double())
+        x, diverged = freeze(result.x, clean, result.diverged)
+    return replace(result, x=x, diverged=diverged, n_evaluations=result.n_evaluations + 1)

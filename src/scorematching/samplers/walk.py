@@ -1,0 +1,232 @@
+"""The one sampling loop: `walk` owns the times, the noise, the record and the divergent chains.
+
+A step is a pure function of (state, t, t_next, z). It knows nothing of the loop, and the loop
+knows nothing of what the step computes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol, Self, TypeVar
+
+import torch
+from torch import Tensor
+
+from scorematching.errors import Diverged, InvalidInput
+from scorematching.hutchinson import check_count
+from scorematching.random import fresh, normal
+from scorematching.shapes import check_rows, per_row
+
+
+class State(Protocol):
+    """What a step carries from one time to the next: a named tuple with x and any memory."""
+
+    @property
+    def x(self) -> Tensor: ...
+
+    def _replace(self, *, x: Tensor) -> Self: ...
+
+
+S = TypeVar("S", bound=State)
+
+
+class Step(Protocol[S]):
+    """One step of a walk; anything with these members is one, nothing has to be subclassed."""
+
+    @property
+    def order(self) -> int:
+        """The global order of convergence in the step size (the weak order if it is noisy)."""
+
+    @property
+    def evaluations(self) -> int:
+        """Calls of the score in one step."""
+
+    @property
+    def noisy(self) -> bool:
+        """Whether a step takes noise z ~ N(0, I), like x; it is given None otherwise."""
+
+    def init(self, x: Tensor, /) -> S:
+        """The state before the first step."""
+
+    def __call__(self, state: S, t: Tensor, t_next: Tensor, z: Tensor | None, /) -> S:
+        """The state at t_next; t and t_next are ``()`` in float64, whatever the dtype of x."""
+
+
+class Noise(Protocol):
+    """A source of noise in place of a generator: the index of the step and x → z like x."""
+
+    def __call__(self, index: int, x: Tensor, /) -> Tensor: ...
+
+
+class Progress(NamedTuple):
+    """What a callback is told after each step."""
+
+    done: int
+    total: int
+    t: float
+    x: Tensor
+    diverged: Tensor
+
+
+class OnlyX(NamedTuple):
+    """The state of a step without memory."""
+
+    x: Tensor
+
+
+@dataclass(frozen=True)
+class Walk:
+    """Where a walk ended.
+
+    Attributes
+    ----------
+    x
+        ``(n, *event)``, always finite: a chain that diverged keeps its last finite value.
+    n_evaluations
+        Calls of the score made for each row.
+    diverged
+        ``(n,)``, True for the chains that became non-finite.
+    trajectory
+        ``(1 + n_steps // record_every, n, *event)``: x at the start and after every
+        record_every steps; None unless it was asked for.
+    """
+
+    x: Tensor
+    n_evaluations: int
+    diverged: Tensor
+    trajectory: Tensor | None = None
+
+    @property
+    def divergent_fraction(self) -> float:
+        """The fraction of the chains that diverged; report it with anything computed from x."""
+        return self.diverged.double().mean().item()
+
+
+def walk(
+    step: Step[S],
+    x: Tensor,
+    grid: Tensor,
+    *,
+    generator: torch.Generator | None = None,
+    callback: Callable[[Progress], None] | None = None,
+    record_every: int | None = None,
+    noise: Noise | None = None,
+) -> Walk:
+    """Take one step for each pair of neighbouring times of the grid.
+
+    Parameters
+    ----------
+    step
+        What happens between two times.
+    x
+        The rows to start from, ``(n, *event)``, finite.
+    grid
+        ``(n_steps + 1,)``, finite and monotone; used in float64.
+    generator
+        The source of the noise, for a noisy step; without one, fresh entropy.
+    callback
+        Called with a `Progress` after each step.
+    record_every
+        Keep x after every so many steps, and the start.
+    noise
+        Noise to use instead of drawing it, for a noisy step.
+
+    Raises
+    ------
+    InvalidInput
+        x or the grid are unusable, or noise was given to a step that takes none.
+    Diverged
+        Every chain became non-finite.
+
+    No graph is kept. Scores that differentiate inside themselves work all the same.
+    """
+    times = _checked_times(grid)
+    _check_start(x)
+    _check_noise(step.noisy, generator, noise)
+    if record_every is not None:
+        check_count(record_every, "record_every")
+    total = len(times) - 1
+    source = noise or _Draws(generator or fresh(x.device))
+    with torch.no_grad():
+        state = step.init(x)
+        diverged = torch.zeros(x.shape[0], dtype=torch.bool, device=x.device)
+        kept = [x] if record_every is not None else []
+        for i in range(total):
+            z = source(i, state.x) if step.noisy else None
+            after = step(state, times[i], times[i + 1], z)
+            held, diverged = freeze(state.x, after.x, diverged)
+            if bool(diverged.all()):
+                raise Diverged(
+                    f"all {len(diverged)} chains became non-finite by step {i + 1} of {total}, "
+                    f"t = {times[i + 1].item():g}. Take smaller steps, or check the score there."
+                )
+            state = after._replace(x=held)
+            if record_every is not None and (i + 1) % record_every == 0:
+                kept.append(held)
+            if callback is not None:
+                callback(Progress(i + 1, total, times[i + 1].item(), held, diverged))
+    trajectory = torch.stack(kept) if record_every is not None else None
+    return Walk(state.x, total * step.evaluations, diverged, trajectory)
+
+
+def freeze(before: Tensor, after: Tensor, diverged: Tensor) -> tuple[Tensor, Tensor]:
+    """`after`, but `before` for the rows that have diverged by now; and which those are."""
+    finite = torch.isfinite(after).reshape(len(after), -1).all(1)
+    diverged = diverged | ~finite
+    return torch.where(_rows_of(diverged, after), before, after), diverged
+
+
+def drawn(z: Tensor | None) -> Tensor:
+    """The noise of a noisy step.
+
+    Raises
+    ------
+    InvalidInput
+        It is None.
+    """
+    if z is None:
+        raise InvalidInput("this step needs noise z ~ N(0, I), like x: got None.")
+    return z
+
+
+@dataclass(frozen=True)
+class _Draws:
+    generator: torch.Generator
+
+    def __call__(self, index: int, x: Tensor) -> Tensor:
+        return normal(tuple(x.shape), x, self.generator)
+
+
+def _rows_of(flag: Tensor, x: Tensor) -> Tensor:
+    return per_row(flag.to(x.dtype), x).bool()
+
+
+def _check_start(x: Tensor) -> None:
+    bad = ~torch.isfinite(check_rows(x)).reshape(len(x), -1).all(1)
+    if bool(bad.any()):
+        raise InvalidInput(
+            f"x must be finite: got {int(bad.sum())} non-finite rows of {len(x)}, the first is "
+            f"row {int(bad.nonzero()[0])}."
+        )
+    if not len(x):
+        raise InvalidInput(f"x must have at least one row: got shape {tuple(x.shape)}.")
+
+
+def _checked_times(grid: Tensor) -> Tensor:
+    times = torch.as_tensor(grid, dtype=torch.float64, device="cpu")
+    steps = times.diff() if times.ndim == 1 else times
+    monotone = bool((steps >= 0).all()) or bool((steps <= 0).all())
+    if times.ndim != 1 or len(times) < 2 or not torch.isfinite(times).all() or not monotone:
+        raise InvalidInput(
+            "a grid must hold at least two finite times that only fall or only grow, shape "
+            f"(n_steps + 1,): got shape {tuple(times.shape)}."
+        )
+    return times
+
+
+def _check_noise(noisy: bool, generator: torch.Generator | None, noise: Noise | None) -> None:
+    if not noisy and (generator is not None or noise is not None):
+        raise InvalidInput("this step takes no noise: leave out generator= and noise=.")
+    if generator is not None and noise is not None:
+        raise InvalidInput("the noise is either drawn or given: pass generator= or noise=.")
