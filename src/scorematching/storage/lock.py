@@ -50,6 +50,10 @@ def run_lock(folder: Path) -> Iterator[None]:
                 f"{folder} is in use by {holder or 'another process'}. "
                 "Wait for it, stop it, or choose another folder."
             ) from None
+        except OSError as error:
+            raise InvalidInput(
+                f"the file system of {folder} has no locks ({error.strerror}). Choose another one."
+            ) from error
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"process {os.getpid()} on {socket.gethostname()}\n".encode(), 0)
         yield

@@ -111,7 +111,7 @@ def write_snapshot(root: Path, name: str, files: Mapping[str, bytes], *, keep: i
             ) from error
         raise
     _sync_folder(root)
-    _drop_old(root, target.name, older, keep)
+    _drop_old(root, older, keep)
     return target
 
 
@@ -156,7 +156,7 @@ def read_snapshot(root: Path, *, max_bytes: int = MAX_FILE_BYTES) -> Snapshot:
         except CorruptCheckpoint as error:
             problems.append(str(error))
             continue
-        warning = f"{'; '.join(problems)}. Loaded the older good snapshot {name} instead."
+        warning = f"{'; '.join(problems)}. Loaded the good snapshot {name} instead."
         return Snapshot(name, root / name, files, (warning,))
     raise CorruptCheckpoint(f"no good snapshot in {root}: {'; '.join(problems)}.")
 
@@ -182,7 +182,7 @@ def _free(root: Path, name: str) -> Path:
     return candidate
 
 
-def _drop_old(root: Path, current: str, older: Mapping[str, int], keep: int) -> None:
+def _drop_old(root: Path, older: Mapping[str, int], keep: int) -> None:
     """Remove snapshots beyond the newest keep, sparing the newest good one before the current."""
     newest_first = sorted(older, key=lambda each: older[each], reverse=True)
     good_found = False

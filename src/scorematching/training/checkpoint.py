@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -115,16 +116,19 @@ def load_run(run: Run, folder: Path, data: str) -> tuple[str, ...]:
         )
     tensors = unpack_tensors(snapshot.files[TENSORS])
     states = _split(tensors)
-    for prefix, state in _states(run).items():
-        if prefix in ("module", "averaged"):
-            _check_state(states.get(prefix, {}), state)
+    module = run.module.state_dict()
+    _check_state(states.get("module", {}), module)
+    _check_state(states.get("averaged", {}), run.averaged.state_dict())
+    _check_state(states.get("best", module), module)
+    moments = _moments(run.optimizer, states.get("optimizer", {}), snapshot)
     run.counters = _counters(written["counters"], snapshot)
     run.module.load_state_dict(states["module"])
     run.averaged.load_state_dict(states["averaged"])
     best = states.get("best")
     like = run.averaged.module.state_dict()
     run.best = best and {name: value.to(like[name].device) for name, value in best.items()}
-    _load_optimizer(run.optimizer, states.get("optimizer", {}))
+    groups = run.optimizer.state_dict()["param_groups"]
+    run.optimizer.load_state_dict({"state": moments, "param_groups": groups})
     warnings = list(snapshot.warnings)
     if written["torch"] != torch.__version__:
         warnings.append(
@@ -179,6 +183,10 @@ def _fields(snapshot: Snapshot) -> dict[str, Any]:
 def _counters(written: dict[str, Any], snapshot: Snapshot) -> Counters:
     if set(written) != {each.name for each in fields(Counters)}:
         raise CorruptCheckpoint(f"{snapshot.path / FIELDS} has other counters than this version.")
+    for name, value in written.items():
+        absent = value is None and name in ("budget", "best_validation")
+        if not absent and (not isinstance(value, int | float) or not math.isfinite(value)):
+            raise CorruptCheckpoint(f"{snapshot.path / FIELDS} has the counter {name} {value!r}.")
     return Counters(**written)
 
 
@@ -210,10 +218,22 @@ def _check_state(saved: dict[str, Tensor], state: dict[str, Tensor]) -> None:
             )
 
 
-def _load_optimizer(optimizer: torch.optim.Optimizer, saved: dict[str, Tensor]) -> None:
-    state: dict[int, dict[str, Tensor]] = {}
+def _moments(
+    optimizer: torch.optim.Optimizer, saved: dict[str, Tensor], snapshot: Snapshot
+) -> dict[int, dict[str, Tensor]]:
+    """State of AdamW by parameter number; of the right shapes, which its kernel does not check."""
+    parameters = [each for group in optimizer.param_groups for each in group["params"]]
+    expected: dict[str, tuple[tuple[int, ...], torch.dtype | None]] = {}
+    for i, parameter in enumerate(parameters):
+        like = (tuple(parameter.shape), parameter.dtype)
+        expected |= {f"{i}/exp_avg": like, f"{i}/exp_avg_sq": like, f"{i}/step": ((), None)}
+    moments: dict[int, dict[str, Tensor]] = {}
     for name, value in saved.items():
+        shape, dtype = expected.get(name, (None, None))
+        if tuple(value.shape) != shape or dtype not in (None, value.dtype):
+            raise CorruptCheckpoint(f"{snapshot.path / TENSORS} has an unusable moment {name!r}.")
         index, _, key = name.partition("/")
-        state.setdefault(int(index), {})[key] = value
-    groups = optimizer.state_dict()["param_groups"]
-    optimizer.load_state_dict({"state": state, "param_groups": groups})
+        moments.setdefault(int(index), {})[key] = value
+    if any(len(state) != 3 for state in moments.values()):
+        raise CorruptCheckpoint(f"{snapshot.path / TENSORS} lacks some of the moments.")
+    return moments

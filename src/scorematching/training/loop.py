@@ -52,7 +52,8 @@ def train(
         Trained in place, on the device it is on.
     loss
         ``loss(module, batch, generator)`` → per-row losses ``(B,)``; their mean is minimised.
-        batch holds the rows of this step, one tensor for each in rows.
+        batch holds the rows of this step, one tensor for each in rows. It keeps nothing from
+        step to step, and draws from nothing but the generator (dropout is seeded as well).
     rows
         Tensors of n rows each, ``(n, …)``.
     settings
@@ -125,8 +126,7 @@ class _Session:
             return f"resumed after step {self.run.counters.step}"
         if has_snapshot(folder):
             raise InvalidInput(
-                f"{folder} already holds a run: pass resume=True to go on with it, or choose "
-                "another folder."
+                f"{folder} already holds a run: resume it, or choose another folder."
             )
         return None
 
@@ -248,6 +248,6 @@ class _Session:
         return True
 
     def _stop(self, signum: int) -> None:
-        saved = f"saved in {self.folder}" if self.folder else "not saved, as no folder was given"
         step = self.run.counters.step
+        saved = f"saved in {self.folder}" if self.folder else "not saved, as no folder was given"
         raise Interrupted(signum, f"stopped by signal {signum} after step {step}: {saved}.")

@@ -79,12 +79,12 @@ class TrainingSettings:
                     f"time_limit is measured during the warm-up: warmup_steps must be at least "
                     f"{MEASURED_STEPS}, got {self.warmup_steps}. Raise it, or use max_steps alone."
                 )
-        if not (self.weight_decay >= 0 and math.isfinite(self.weight_decay)):
+        if not (_real(self.weight_decay) and self.weight_decay >= 0):
             raise InvalidInput(
-                f"weight_decay must be finite and not negative: got {self.weight_decay}."
+                f"weight_decay must be a finite number of at least 0: got {self.weight_decay!r}."
             )
-        if len(self.betas) != 2 or not all(0 <= beta < 1 for beta in self.betas):
-            raise InvalidInput(f"betas must be two numbers in [0, 1): got {self.betas}.")
+        if len(self.betas) != 2 or not all(_real(each) and 0 <= each < 1 for each in self.betas):
+            raise InvalidInput(f"betas must be two numbers in [0, 1): got {self.betas!r}.")
         if self.patience is not None and self.validate_every is None:
             raise InvalidInput("patience counts validations: give validate_every as well.")
 
@@ -96,6 +96,10 @@ def _count(name: str, value: object, least: int | None) -> None:
         raise InvalidInput(f"{name} must be {kind}: got {value!r}.")
 
 
-def _positive(name: str, value: float) -> None:
-    if not (value > 0 and math.isfinite(value)):
-        raise InvalidInput(f"{name} must be positive and finite: got {value!r}.")
+def _positive(name: str, value: object) -> None:
+    if not (_real(value) and value > 0):  # type: ignore[operator]
+        raise InvalidInput(f"{name} must be a positive and finite number: got {value!r}.")
+
+
+def _real(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

@@ -91,8 +91,17 @@ def take_step(run: Run, loss: Loss, rows: tuple[Tensor, ...], indices: Tensor) -
             group["lr"] = rate
         run.optimizer.step()
         run.averaged.update_parameters(run.module)
+    else:
+        _restore_buffers(run)
     run.optimizer.zero_grad(set_to_none=True)
     return Outcome(rate, value, length, problem)
+
+
+def _restore_buffers(run: Run) -> None:
+    """Undo what a bad batch did to running statistics: the averaged copy has the last good ones."""
+    with torch.no_grad():
+        for ours, good in zip(run.module.buffers(), run.averaged.module.buffers(), strict=True):
+            ours.copy_(good)
 
 
 def _problem(losses: Tensor, indices: Tensor) -> str:
