@@ -1,0 +1,98 @@
+"""Class labels: a column of text or whole numbers to indices and back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scorematching.data.origin import Origin
+from scorematching.data.schema import LabelSchema
+
+#: A label with more classes than this is taken for an identifier.
+MAX_LABEL_CLASSES = 1000
+
+
+def encode(
+    name: str, cells: Sequence[Any], origin: Origin, position: int | None = None
+) -> tuple[LabelSchema, NDArray[np.int64], tuple[str, ...]]:
+    """Classes (sorted, numbers by value), the index of each row's class, and notes.
+
+    Raises
+    ------
+    DataError
+        A cell is missing, is neither text, a whole number nor true/false, or there are more
+        classes than 1000 or than half the rows.
+    """
+    texts = [_as_text(name, cell, row, origin) for row, cell in enumerate(cells)]
+    integer = all(_canonical_integer(text) for text in set(texts))
+    classes = sorted(set(texts), key=int) if integer else sorted(set(texts))
+    if len(classes) > min(MAX_LABEL_CLASSES, max(2, len(texts) // 2)):
+        raise origin.error(
+            f"label {name!r} has {len(classes)} classes in {len(texts)} rows: too many to "
+            f"condition on. Choose another label, or leave the column out (--drop {name})."
+        )
+    schema = LabelSchema(name, tuple(classes), integer, position)
+    counts = dict.fromkeys(classes, 0)
+    for text in texts:
+        counts[text] += 1
+    rare = [text for text in classes if counts[text] == 1]
+    notes: tuple[str, ...] = ()
+    if len(classes) == 1:
+        notes = (f"label {name!r} has the one class {classes[0]!r}: conditioning has no effect.",)
+    elif rare:
+        notes = (f"label {name!r} has classes with a single row: {', '.join(rare[:8])}.",)
+    return schema, indices(texts, schema, origin), notes
+
+
+def encode_like(schema: LabelSchema, cells: Sequence[Any], origin: Origin) -> NDArray[np.int64]:
+    """The index of each row's class among the classes of a schema.
+
+    Raises
+    ------
+    DataError
+        A cell is missing or is none of the classes.
+    """
+    texts = [_as_text(schema.name, cell, row, origin) for row, cell in enumerate(cells)]
+    return indices(texts, schema, origin)
+
+
+def indices(texts: Sequence[str], schema: LabelSchema, origin: Origin) -> NDArray[np.int64]:
+    """Class names to indices."""
+    index = {text: number for number, text in enumerate(schema.classes)}
+    for row, text in enumerate(texts):
+        if text not in index:
+            raise origin.error(
+                f"label {schema.name!r}, {origin.place(row)}: {text!r} is none of the classes "
+                f"{', '.join(schema.classes[:12])}{', …' if len(schema.classes) > 12 else ''}."
+            )
+    return np.array([index[text] for text in texts], dtype=np.int64)
+
+
+def decode(labels: NDArray[np.int64], schema: LabelSchema) -> list[str] | list[int]:
+    """Class names, or whole numbers if the input wrote them so."""
+    names = [schema.classes[label] for label in labels.tolist()]
+    return [int(name) for name in names] if schema.integer else names
+
+
+def _as_text(name: str, cell: Any, row: int, origin: Origin) -> str:
+    if cell is None or cell == "" or cell != cell:
+        raise origin.error(
+            f"label {name!r}, {origin.place(row)}: the cell is missing. Fill it or drop the row."
+        )
+    if isinstance(cell, (bool, np.bool_)):
+        return "true" if cell else "false"
+    if isinstance(cell, (int, np.integer)):
+        return str(int(cell))
+    if isinstance(cell, str):
+        return cell.strip()
+    raise origin.error(
+        f"label {name!r} must hold text or whole numbers: got {cell!r} ({origin.place(row)})."
+    )
+
+
+def _canonical_integer(text: str) -> bool:
+    body = text.removeprefix("-")
+    return body.isascii() and body.isdigit() and str(int(body)) == body and len(body) < 19

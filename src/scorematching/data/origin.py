@@ -1,0 +1,91 @@
+"""Where the rows of a table came from, so that errors can say the file and the line."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from scorematching.errors import DataError
+
+
+@dataclass(frozen=True)
+class Origin:
+    """The name of a source, and its text if it was a text file.
+
+    ``text`` starts at the header line, which is line ``first_line`` of the file.
+    """
+
+    name: str
+    text: str | None = None
+    delimiter: str = ","
+    first_line: int = 1
+    single_column: bool = False
+
+    def place(self, row: int) -> str:
+        """Where row ``row`` (from 0) stands: its line in a text file, else its number."""
+        if self.text is None:
+            return f"row {row} (counting from 0)"
+        for number, (line, _) in enumerate(self.records()):
+            if number == row + 1:
+                return f"line {line}"
+        raise AssertionError(f"{self.name} has no row {row}")
+
+    def records(self) -> Iterator[tuple[int, list[str]]]:
+        """First line and cells of each record, the header first; slow, for errors only."""
+        lines = io.StringIO(self.text, newline="")
+        reader = csv.reader(lines, delimiter=self.delimiter, strict=True)
+        start = self.first_line
+        for cells in reader:
+            if cells or self.single_column:
+                yield start, cells
+            start = self.first_line + reader.line_num
+
+    def error(self, message: str) -> DataError:
+        """A DataError that starts with the source's name."""
+        return DataError(f"{self.name}: {message}")
+
+
+def regular_file(path: Path, max_bytes: int | None = None) -> int:
+    """Size in bytes of a readable, not empty, regular file.
+
+    Raises
+    ------
+    DataError
+        The path is missing, a folder, a device, unreadable, empty, or larger than ``max_bytes``.
+    """
+    try:
+        found = path.exists()
+        is_file = path.is_file()
+        size = path.stat().st_size if is_file else 0
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror}.") from error
+    if not found:
+        raise DataError(f"{path}: no such file. Check the path and the working folder.")
+    if not is_file:
+        raise DataError(f"{path}: expected a file, got a folder or device.")
+    if size == 0:
+        raise DataError(f"{path}: the file is empty.")
+    if max_bytes is not None and size > max_bytes:
+        raise DataError(
+            f"{path}: {size:,} bytes are more than the limit of {max_bytes:,}. "
+            "Read fewer rows, or raise max_bytes."
+        )
+    return size
+
+
+def read_bytes(path: Path, max_bytes: int) -> bytes:
+    """The content of a regular file, capped.
+
+    Raises
+    ------
+    DataError
+        As `regular_file`, or the file cannot be read.
+    """
+    regular_file(path, max_bytes)
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror}.") from error

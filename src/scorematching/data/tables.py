@@ -1,0 +1,178 @@
+"""Tables in CSV, TSV, Parquet, Feather and Arrow files."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from scorematching.data.columnar import column_names, read_columns
+from scorematching.data.csvtext import read_csv_text
+from scorematching.data.dataset import MAX_BYTES, Dataset, duplicate_notes
+from scorematching.data.labels import encode, encode_like
+from scorematching.data.numbers import Numbers, numbers
+from scorematching.data.numerals import parse_cells
+from scorematching.data.origin import Origin
+from scorematching.data.schema import LabelSchema, TableSchema
+from scorematching.data.selection import Bound, Selection, unknown
+from scorematching.errors import DataError
+
+TEXT_ENDINGS = {".csv": ",", ".tsv": "\t"}
+COLUMNAR_ENDINGS = (".parquet", ".feather", ".arrow")
+TABLE_ENDINGS = (*TEXT_ENDINGS, *COLUMNAR_ENDINGS)
+
+
+def read_table(
+    path: str | Path,
+    *,
+    columns: Sequence[str] | None = None,
+    drop: Collection[str] = (),
+    label: str | None = None,
+    positive: Collection[str] = (),
+    bounds: Mapping[str, Bound] | None = None,
+    like: TableSchema | None = None,
+    max_bytes: int = MAX_BYTES,
+) -> Dataset:
+    """Rows of a table as float64 values ``(n, d)``.
+
+    A column holds whole numbers (`Kind.INTEGER`) if the file writes them so: integer literals
+    throughout in CSV and TSV, an integer type in Parquet and Feather. Constant columns are set
+    aside in the schema. Rows are named by their line in text files and counted from 0 elsewhere.
+
+    Parameters
+    ----------
+    path
+        A file that ends in .csv, .tsv, .parquet, .feather or .arrow.
+    columns, drop, label, positive, bounds
+        See `Selection`.
+    like
+        Read rows for a model that was fitted to this schema: its columns by name, its kinds,
+        bounds and classes; other columns are left aside, and no other option is allowed. Labels
+        are read if the file has them.
+    max_bytes
+        Largest decoded size.
+
+    Raises
+    ------
+    DataError
+        The file or an option cannot be used; the message names file, line or row, and column.
+    """
+    path = Path(path)
+    selection = Selection(columns, drop, label, positive, bounds or {})
+    if path.suffix.lower() in TEXT_ENDINGS:
+        table, origin, notes = read_csv_text(path, TEXT_ENDINGS[path.suffix.lower()], max_bytes)
+    elif path.suffix.lower() in COLUMNAR_ENDINGS:
+        origin, notes = Origin(str(path)), ()
+        names = column_names(path)
+        wanted = set(wanted_names(names, selection, like, origin))
+        table = read_columns(path, [name for name in names if name in wanted], max_bytes)
+        selection = replace(selection, drop=())
+    else:
+        raise DataError(
+            f"{path}: a table must end in {', '.join(TABLE_ENDINGS)}: got {path.suffix!r}."
+        )
+    return from_arrow(table, origin, selection, like).with_notes(*notes)
+
+
+def wanted_names(
+    names: Sequence[str], selection: Selection, like: TableSchema | None, origin: Origin
+) -> list[str]:
+    """The columns to read, the label last."""
+    if like is None:
+        label = selection.label
+        return [*selection.modelled(names, origin), *([] if label is None else [label])]
+    if selection.given:
+        raise origin.error("the columns are those of the fitted model: give no column options.")
+    for column in like.columns:
+        if column.name not in names:
+            raise origin.error(unknown("the model", column.name, names))
+    wanted = [column.name for column in like.columns]
+    if like.label is not None and like.label.name in names:
+        wanted.append(like.label.name)
+    return wanted
+
+
+def from_arrow(
+    table: pa.Table, origin: Origin, selection: Selection, like: TableSchema | None = None
+) -> Dataset:
+    """Typed columns, or text cells of a CSV file, as a Dataset; see `read_table`.
+
+    Raises
+    ------
+    DataError
+        As `read_table`.
+    """
+    names = list(table.column_names)
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise origin.error(f"two columns have the same name {twice!r}. Rename one.")
+    if table.num_rows == 0:
+        raise origin.error(f"the table has no rows ({len(names)} columns).")
+    wanted = wanted_names(names, selection, like, origin)
+    label_name = selection.label
+    if like is not None and like.label is not None:
+        label_name = like.label.name
+    modelled = [name for name in wanted if name != label_name]
+    found = numbers({name: _cells(table, name, origin) for name in modelled}, origin)
+    cells = table[label_name].to_pylist() if label_name in wanted else None
+    if like is not None:
+        return _fitted(found, like, cells, origin)
+    if table.num_rows == 1:
+        raise origin.error("the table has one row: a density needs two rows or more.")
+    found = {name: each.declared(selection.bound(name)) for name, each in found.items()}
+    label_schema: LabelSchema | None = None
+    labels: NDArray[np.int64] | None = None
+    notes: tuple[str, ...] = ()
+    if cells is not None and label_name is not None:
+        before = names[: names.index(label_name)]
+        position = sum(name in modelled for name in before)
+        label_schema, labels, notes = encode(label_name, cells, origin, position)
+    return _assemble(found, label_schema, labels, origin).with_notes(*notes)
+
+
+def _cells(table: pa.Table, name: str, origin: Origin) -> pa.ChunkedArray:
+    return table[name] if origin.text is None else parse_cells(name, table[name], origin)
+
+
+def _assemble(
+    found: dict[str, Numbers],
+    label: LabelSchema | None,
+    labels: NDArray[np.int64] | None,
+    origin: Origin,
+) -> Dataset:
+    for each in found.values():
+        each.check_bounds(origin)
+    columns = tuple(each.column() for each in found.values())
+    notes = [note for each in found.values() for note in each.notes()]
+    constant = [column for column in columns if column.constant is not None]
+    if len(constant) == len(columns):
+        raise origin.error("every column is constant: there is no density to learn.")
+    if constant:
+        listing = ", ".join(f"{column.name!r} = {column.constant:.12g}" for column in constant)
+        notes.append(
+            f"constant columns are left out of the model and given back as they are: {listing}."
+        )
+    values = stacked(found, [c.name for c in columns if c.constant is None])
+    notes += duplicate_notes(values, labels)
+    return Dataset(values, TableSchema(columns, label), labels, tuple(notes))
+
+
+def _fitted(
+    found: dict[str, Numbers], like: TableSchema, cells: list[object] | None, origin: Origin
+) -> Dataset:
+    """Rows for a model that was fitted to the schema ``like``."""
+    for column in like.columns:
+        found[column.name].check_like(column, origin)
+    values = stacked(found, [column.name for column in like.modelled])
+    if like.label is None or cells is None:
+        return Dataset(values, replace(like, label=None))
+    return Dataset(values, like, encode_like(like.label, cells, origin))
+
+
+def stacked(found: dict[str, Numbers], names: list[str]) -> NDArray[np.float64]:
+    """The named columns side by side, ``(n, d)``."""
+    return np.column_stack([found[name].values for name in names])
