@@ -14,7 +14,7 @@ PY := $(VENV)/bin/python
 DEV := $(VENV)/.dev-installed
 DOCS := $(VENV)/.docs-installed
 INSTALL := "$(PY)" -m pip install --quiet --no-input --disable-pip-version-check $(INSTALL_OPTIONS)
-# One thread a process: the suite runs in $(WORKERS) processes, and one thread makes sums repeatable.
+# One thread a process: the suite runs in WORKERS processes, and one thread makes sums repeatable.
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
 .DEFAULT_GOAL := help
@@ -30,10 +30,10 @@ demo: $(DEV) ## fit digits and a table, draw samples, say where to look
 	@"$(VENV)/bin/scorematching" demo
 
 test: $(DEV) ## run the tests, without the slow ones
-	$(ONE_THREAD) "$(PY)" -m pytest -m "not slow" -n $(WORKERS)
+	$(ONE_THREAD) "$(PY)" -m pytest -m "not slow" -n $(WORKERS) --dist worksteal
 
 test-all: $(DEV) ## run every test
-	$(ONE_THREAD) "$(PY)" -m pytest -n $(WORKERS)
+	$(ONE_THREAD) "$(PY)" -m pytest -n $(WORKERS) --dist worksteal
 
 check: $(DEV) ## lint, formatting and types
 	"$(PY)" -m ruff check .
