@@ -229,5 +229,5 @@ def _sync_folder(path: Path) -> None:
 def _remove(path: Path) -> None:
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
+    elif os.path.lexists(path):  # a read-only disk refuses to remove even what is not there
+        path.unlink()
