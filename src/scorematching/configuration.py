@@ -1,0 +1,154 @@
+"""Every setting of a fit: a closed schema, so that a misspelt name is an error."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from scorematching.errors import InvalidInput
+
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Probability = Annotated[float, Field(ge=0, lt=1)]
+Channels = Annotated[int, Field(ge=8, le=1024, multiple_of=8)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class MLPSettings(_Section):
+    """`nets.ResidualMLP`."""
+
+    type: Literal["ResidualMLP"] = "ResidualMLP"
+    width: Annotated[int, Field(ge=8, le=8192)] = 192
+    n_blocks: Annotated[int, Field(ge=1, le=64)] = 3
+    dropout: Probability = 0.1
+
+
+class UNetSettings(_Section):
+    """`nets.UNet`."""
+
+    type: Literal["UNet"] = "UNet"
+    channels: Annotated[tuple[Channels, ...], Field(min_length=1, max_length=6)] = (32, 64)
+    dropout: Probability = 0.1
+
+
+class OwnNetSettings(_Section):
+    """A module of the user's own; only its weights are saved, so `load` has to be given it."""
+
+    type: Literal["own"] = "own"
+    name: str
+
+
+class NoiseSettings(_Section):
+    """The range of noise levels, and the law of ln σ in training, for standardised rows."""
+
+    sigma_min: Positive = 0.01
+    sigma_max: Positive = 20.0
+    log_mean: Annotated[float, Field(allow_inf_nan=False)] = -1.2
+    log_std: Positive = 1.2
+
+    @model_validator(mode="after")
+    def _ordered(self) -> NoiseSettings:
+        if self.sigma_min >= self.sigma_max:
+            raise ValueError("sigma_min must be below sigma_max")
+        return self
+
+
+class TrainSettings(_Section):
+    """`training.TrainingSettings` less the seed and the time limit, plus the members."""
+
+    max_steps: Annotated[int, Field(ge=1)] = 2000
+    batch_size: Annotated[int, Field(ge=1)] = 256
+    learning_rate: Positive = 3e-3
+    weight_decay: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.01
+    warmup_steps: Annotated[int, Field(ge=0)] = 100
+    clip_norm: Positive = 5.0
+    average_half_life: Positive = 200.0
+    validate_every: Annotated[int, Field(ge=1)] | None = None
+    patience: Annotated[int, Field(ge=1)] | None = None
+    checkpoint_every: Annotated[int, Field(ge=1)] = 500
+    n_members: Annotated[int, Field(ge=1, le=64)] = 1
+
+
+class SampleSettings(_Section):
+    """Noise levels and number of evaluations of the sampler, and whether it adds noise."""
+
+    n_evaluations: Annotated[int, Field(ge=2)] = 20
+    sigma_min: Positive = 0.05
+    sigma_max: Positive = 10.0
+    stochastic: bool = True
+
+
+class LikelihoodSettings(_Section):
+    """Steps of the flow; probes in place of the exact trace above this many coordinates."""
+
+    n_steps: Annotated[int, Field(ge=2, multiple_of=2)] = 24
+    exact_up_to: Annotated[int, Field(ge=0)] = 256
+    n_probes: Annotated[int, Field(ge=1)] = 16
+
+
+class Configuration(_Section):
+    """All settings of a fit."""
+
+    net: Annotated[MLPSettings | UNetSettings | OwnNetSettings, Field(discriminator="type")]
+    noise: NoiseSettings = NoiseSettings()
+    training: TrainSettings = TrainSettings()
+    sampling: SampleSettings = SampleSettings()
+    likelihood: LikelihoodSettings = LikelihoodSettings()
+    dequantise: bool = True
+    validation_fraction: Annotated[float, Field(ge=0, le=0.5)] = 0.1
+
+    @model_validator(mode="after")
+    def _within(self) -> Configuration:
+        low, high = self.sampling.sigma_min, self.sampling.sigma_max
+        if not self.noise.sigma_min <= low < high <= self.noise.sigma_max:
+            raise ValueError(
+                "the sampling levels must lie within the noise levels: sigma_min ≤ "
+                "sampling.sigma_min < sampling.sigma_max ≤ sigma_max"
+            )
+        return self
+
+
+def configuration_from(data: object, source: str = "the configuration") -> Configuration:
+    """A configuration from plain JSON.
+
+    Raises
+    ------
+    InvalidInput
+        A name is unknown or a value unusable; the message lists each one.
+    """
+    try:
+        return Configuration.model_validate(data)
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{'.'.join(map(str, each['loc'])) or 'all'}: {each['msg']} (got {each['input']!r})"
+            for each in error.errors()
+        )
+        raise InvalidInput(f"{source} is unusable: {problems}.") from error
+
+
+def overridden(base: Configuration, changes: dict[str, Any], source: str) -> Configuration:
+    """base with nested changes laid over it; a net of another type starts from its defaults.
+
+    Raises
+    ------
+    InvalidInput
+        As `configuration_from`.
+    """
+    if not isinstance(changes, dict):
+        raise InvalidInput(f"{source} must be a table of settings: got {type(changes).__name__}.")
+    merged = base.model_dump(mode="json")
+    for name, value in changes.items():
+        current = merged.get(name)
+        another_net = (
+            isinstance(value, dict)
+            and isinstance(current, dict)
+            and value.get("type", current.get("type")) != current.get("type")
+        )
+        if isinstance(value, dict) and isinstance(current, dict) and not another_net:
+            merged[name] = {**current, **value}
+        else:
+            merged[name] = value
+    return configuration_from(merged, source)

@@ -1,0 +1,116 @@
+"""Settings chosen from the data, each with its reason."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from scorematching.configuration import (
+    Configuration,
+    LikelihoodSettings,
+    MLPSettings,
+    NoiseSettings,
+    OwnNetSettings,
+    SampleSettings,
+    TrainSettings,
+    UNetSettings,
+)
+from scorematching.data import Dataset
+
+SMALLEST_IMAGE = 6
+LARGEST_IMAGE = 128
+FEW_ROWS = 50
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A configuration and why: reasons by the dotted name of a setting."""
+
+    configuration: Configuration
+    reasons: dict[str, str]
+
+
+def choose(data: Dataset, own_net: str | None = None) -> Choice:
+    """Settings for a data set; own_net names a network of the user's, used in place of ours."""
+    event = data.schema.event
+    if len(event) == 3 and SMALLEST_IMAGE <= min(event[1:]) <= max(event[1:]) <= LARGEST_IMAGE:
+        return _for_images(data, own_net)
+    return _for_rows(data, own_net)
+
+
+def _for_rows(data: Dataset, own_net: str | None) -> Choice:
+    n, d = data.n, math.prod(data.schema.event)
+    dropout = _row_dropout(n)
+    width = int(min(512, max(192, 64 * math.ceil(4 * d / 64))))
+    steps = int(min(4000, max(1200, 600 * math.log2(max(n, 2) / 100 + 1))))
+    reasons = {
+        "net": f"residual MLP: rows of {d} numbers",
+        "net.width": f"{width}: 4 × {d} columns, between 192 and 512",
+        "net.dropout": f"{dropout:g}: {n} rows; fewer rows need more",
+        "training.max_steps": f"{steps}: {n} rows; the best of them by validation is kept",
+        "noise": "0.01 to 20 standard deviations of the whitened rows",
+    }
+    few = n < FEW_ROWS
+    if few:
+        reasons["validation_fraction"] = f"0: {n} rows are too few to hold some out"
+    net = MLPSettings(width=width, dropout=dropout)
+    return Choice(
+        Configuration(
+            net=_own(own_net, net, reasons),
+            noise=NoiseSettings(sigma_min=0.01, sigma_max=20.0, log_mean=-1.2, log_std=1.2),
+            training=TrainSettings(max_steps=steps, validate_every=max(steps // 12, 1)),
+            sampling=SampleSettings(n_evaluations=40, sigma_min=0.01, sigma_max=20.0),
+            validation_fraction=0.0 if few else 0.1,
+        ),
+        reasons,
+    )
+
+
+def _for_images(data: Dataset, own_net: str | None) -> Choice:
+    n, (_, height, width) = data.n, data.schema.event
+    levels = 2 if max(height, width) <= 8 else 3
+    channels = tuple(32 * 2**level for level in range(levels))
+    dropout = 0.15 if n < 5000 else 0.1
+    reasons = {
+        "net": f"U-Net: images of {height} × {width}",
+        "net.channels": f"{channels}: {levels} resolutions down to about 4 to 8 pixels",
+        "net.dropout": f"{dropout:g}: {n} images; fewer images need more, to keep from copying",
+        "training.max_steps": "1600: about 2 minutes at 8 × 8 on one core; --time-limit for more",
+        "validation_fraction": "0: with so few steps all images are of use",
+        "noise": "pixel values run from −1 to 1; the spread of a picture is about 1",
+    }
+    net = UNetSettings(channels=channels, dropout=dropout)
+    return Choice(
+        Configuration(
+            net=_own(own_net, net, reasons),
+            noise=NoiseSettings(sigma_min=0.01, sigma_max=20.0, log_mean=-1.0, log_std=1.2),
+            training=TrainSettings(
+                max_steps=1600, batch_size=128, learning_rate=2e-3, clip_norm=2.0
+            ),
+            sampling=SampleSettings(n_evaluations=32, sigma_min=0.05, sigma_max=10.0),
+            likelihood=LikelihoodSettings(),
+            dequantise=False,
+            validation_fraction=0.0,
+        ),
+        reasons,
+    )
+
+
+def _row_dropout(n: int) -> float:
+    """0.3 at 1,100 rows, 0.2 at 3,200, 0.1 at 4,800: ../shared/RECIPES.md; linear in ln n."""
+    points = ((1100.0, 0.3), (3200.0, 0.2), (4800.0, 0.1))
+    logs = [math.log(rows) for rows, _ in points]
+    return float(np.round(np.interp(math.log(max(n, 1)), logs, [p for _, p in points]), 3))
+
+
+def _own(
+    own_net: str | None, chosen: MLPSettings | UNetSettings, reasons: dict[str, str]
+) -> MLPSettings | UNetSettings | OwnNetSettings:
+    if own_net is None:
+        return chosen
+    for name in [name for name in reasons if name.startswith("net")]:
+        del reasons[name]
+    reasons["net"] = f"{own_net}: as given"
+    return OwnNetSettings(name=own_net)

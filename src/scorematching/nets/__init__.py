@@ -1,0 +1,21 @@
+"""Networks. They are ordinary modules; any other ``nn.Module`` works in their place."""
+
+from scorematching.nets.ensemble import Ensemble
+from scorematching.nets.gaussian_base import GaussianBase
+from scorematching.nets.mlp import ResidualMLP
+from scorematching.nets.preconditioning import (
+    ForClasses,
+    PreconditionedDenoiser,
+    UnitOutputWeight,
+)
+from scorematching.nets.unet import UNet
+
+__all__ = [
+    "Ensemble",
+    "ForClasses",
+    "GaussianBase",
+    "PreconditionedDenoiser",
+    "ResidualMLP",
+    "UNet",
+    "UnitOutputWeight",
+]

@@ -1,0 +1,108 @@
+"""The closed-form denoiser of a Gaussian, on which the networks build.
+
+If x₀ ~ N(μ, C) then E[x₀ | x₀ + σz = x] = μ + C (C + σ²I)⁻¹ (x − μ). A network that adds to it
+learns only what a Gaussian misses.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+MAX_RANK = 1024
+
+
+class GaussianBase(nn.Module):
+    """D(x, σ) of N(μ, C), C = U Λ Uᵀ + r (I − U Uᵀ): k leading directions and a rest.
+
+    Parameters
+    ----------
+    mean
+        μ, shaped as one row, ``(*event)``.
+    directions
+        U, ``(d, k)``, orthonormal columns, d the number of coordinates of a row.
+    variances
+        The diagonal of Λ, ``(k,)``.
+    rest
+        r, the variance in all other directions, ``()``.
+    """
+
+    mean: Tensor
+    directions: Tensor
+    variances: Tensor
+    rest: Tensor
+
+    def __init__(self, mean: Tensor, directions: Tensor, variances: Tensor, rest: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("mean", mean)
+        self.register_buffer("directions", directions)
+        self.register_buffer("variances", variances)
+        self.register_buffer("rest", rest)
+
+    @classmethod
+    def fit(cls, x: Tensor, max_rank: int = MAX_RANK) -> GaussianBase:
+        """The moments of rows x ``(n, *event)``, computed in float64, kept in the dtype of x.
+
+        At most max_rank directions are kept; the rest gets its mean variance (probabilistic PCA,
+        Tipping & Bishop 1999). Variances are floored at 1e-8 of the largest.
+        """
+        rows = x.detach().double().flatten(1) if x.ndim > 1 else x.detach().double()[:, None]
+        mean = rows.mean(0)
+        n, d = rows.shape
+        _, singular, vh = torch.linalg.svd((rows - mean) / math.sqrt(n), full_matrices=False)
+        variances = singular**2
+        rank = min(d, n - 1, max_rank)
+        total = variances.sum()
+        kept, directions = variances[:rank], vh[:rank].T
+        rest = (total - kept.sum()).clamp(min=0) / max(d - rank, 1)
+        floor = 1e-8 * variances[0]
+        return cls(
+            mean.reshape(x.shape[1:]).to(x.dtype),
+            directions.contiguous().to(x.dtype),
+            kept.clamp(min=floor).to(x.dtype),
+            rest.clamp(min=floor).to(x.dtype),
+        )
+
+    def forward(self, x: Tensor, sigma: Tensor) -> Tensor:
+        """E[x₀ | x₀ + σz = x], like x; σ is ``(n,)`` or ``()``."""
+        centred = x - self.mean
+        flat = centred.reshape(len(x), -1)
+        noise = torch.as_tensor(sigma, dtype=x.dtype, device=x.device).expand(len(x))[:, None] ** 2
+        common = self.rest / (self.rest + noise)
+        special = self.variances / (self.variances + noise) - common
+        denoised = common * flat + ((flat @ self.directions) * special) @ self.directions.T
+        return self.mean + denoised.reshape(x.shape)
+
+    def residual_scale(self, sigma: Tensor) -> Tensor:
+        """√(mean posterior variance): the mean over C's eigenvalues λ of λσ²/(λ + σ²), rooted."""
+        noise = sigma[..., None] ** 2
+        d, k = self.directions.shape
+        kept = (self.variances * noise / (self.variances + noise)).sum(-1)
+        rest = (d - k) * self.rest * noise[..., 0] / (self.rest + noise[..., 0])
+        return ((kept + rest) / d).sqrt()
+
+    def noised_scale(self, sigma: Tensor) -> Tensor:
+        """√(mean variance of a coordinate of x₀ + σz)."""
+        d, k = self.directions.shape
+        mean_variance = (self.variances.sum() + (d - k) * self.rest) / d
+        return (mean_variance + sigma**2).sqrt()
+
+    def draw(self, z: Tensor, sigma: float) -> Tensor:
+        """N(μ, C + σ²I) from standard normal z ``(n, *event)``, like z."""
+        flat = z.reshape(len(z), -1)
+        common = (self.rest + sigma**2).sqrt()
+        special = (self.variances + sigma**2).sqrt() - common
+        drawn = common * flat + ((flat @ self.directions) * special) @ self.directions.T
+        return self.mean + drawn.reshape(z.shape)
+
+    def log_density(self, x: Tensor, sigma: float) -> Tensor:
+        """log N(x; μ, C + σ²I) in nats, ``(n,)``."""
+        flat = (x - self.mean).reshape(len(x), -1)
+        d, k = self.directions.shape
+        rest, kept = self.rest + sigma**2, self.variances + sigma**2
+        rotated = flat @ self.directions
+        square = (flat**2).sum(1) / rest + (rotated**2 * (1 / kept - 1 / rest)).sum(1)
+        log_determinant = kept.log().sum() + (d - k) * rest.log()
+        return -(square + log_determinant + d * math.log(2 * math.pi)) / 2
