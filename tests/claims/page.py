@@ -1,4 +1,4 @@
-"""The page docs/contract.md: every claim, what was expected, what was measured, whether it holds."""
+"""The page docs/contract.md: every claim, what was expected and measured, whether it holds."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ truth are written out apart from the package; expectations are by Gauss–Hermit
 trapezoidal rule, which are exact here but for rounding.
 
 What is deterministic must agree within a relative error of 10⁻⁹ in float64; what is
-random, within {SIGMAS:.0f} standard errors (z). A line with several numbers gives derivatives below,
-at and above the truth, which must be negative, zero and positive. A table of rows shows the mean
+random, within {SIGMAS:.0f} standard errors (z). A line with three numbers gives derivatives
+below, at and above the truth, which must be negative, zero and positive. A table of rows shows the mean
 of the rows and the error of the worst. A *control* shows where a relation ends, and by how much.
 """
 

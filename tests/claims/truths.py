@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -217,7 +218,7 @@ def segments(points: list[float], order: int = 60) -> tuple[Tensor, Tensor]:
     """Gauss–Legendre nodes and weights on consecutive segments of the line."""
     nodes, weights = np.polynomial.legendre.leggauss(order)
     x, w = [], []
-    for low, high in zip(points, points[1:], strict=False):
+    for low, high in itertools.pairwise(points):
         x.append((high - low) / 2 * nodes + (high + low) / 2)
         w.append((high - low) / 2 * weights)
     return tensor(np.concatenate(x).tolist()), tensor(np.concatenate(w).tolist())
