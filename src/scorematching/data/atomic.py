@@ -66,6 +66,7 @@ def check_free(path: Path, overwrite: bool) -> None:
     """Raise DataError unless a file may be written at ``path``."""
     if not path.parent.is_dir():
         raise DataError(f"{path}: the folder {path.parent} does not exist. Make it first.")
+    _check_access(path.parent)
     if path.is_dir():
         raise DataError(f"{path}: expected a path for a file, got a folder.")
     if path.exists() and not overwrite:
@@ -76,11 +77,17 @@ def check_free_folder(path: Path) -> None:
     """Raise DataError unless ``path`` is free or an empty folder."""
     if not path.absolute().parent.is_dir():
         raise DataError(f"{path}: the folder {path.parent} does not exist. Make it first.")
+    _check_access(path.absolute().parent)
     if path.is_dir() and not any(path.iterdir()):
         return
     if path.exists():
         what = "the folder is not empty" if path.is_dir() else "a file has this name"
         raise DataError(f"{path}: {what}. Choose another name, or empty it yourself.")
+
+
+def _check_access(folder: Path) -> None:
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise DataError(f"{folder}: the folder is read-only for you. Choose another one.")
 
 
 def _beside(path: Path) -> Path:

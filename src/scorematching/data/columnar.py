@@ -7,10 +7,13 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from scorematching.data.ipc import Malformed, decoded_size
 from scorematching.data.origin import regular_file
 from scorematching.errors import DataError
 
 CELL = 8  # bytes of a decoded number
+BATCH = 65_536  # rows
+THRIFT = {"thrift_string_size_limit": 1 << 26, "thrift_container_size_limit": 1 << 22}
 
 
 def column_names(path: Path) -> list[str]:
@@ -23,16 +26,17 @@ def column_names(path: Path) -> list[str]:
     """
     regular_file(path)
     try:
-        if path.suffix.lower() == ".parquet":
-            return list(pq.read_schema(path).names)
+        if _is_parquet(path):
+            with pq.ParquetFile(path, **THRIFT) as file:
+                return list(file.schema_arrow.names)
         with pa.OSFile(str(path)) as source, pa.ipc.open_file(source) as reader:
             return list(reader.schema.names)
     except (pa.ArrowException, OSError) as error:
-        raise damaged(path, error) from error
+        raise _damaged(path, error) from error
 
 
 def read_columns(path: Path, names: list[str], max_bytes: int) -> pa.Table:
-    """The named columns of a Parquet, Feather or Arrow file.
+    """The named columns of a Parquet, Feather or Arrow file; text of Parquet as a dictionary.
 
     Raises
     ------
@@ -40,60 +44,78 @@ def read_columns(path: Path, names: list[str], max_bytes: int) -> pa.Table:
         The file is damaged, or its rows × columns would take more than ``max_bytes``.
     """
     regular_file(path)
-    read = _read_parquet if path.suffix.lower() == ".parquet" else _read_ipc
     try:
-        return read(path, names, max_bytes)
-    except (pa.ArrowException, OSError) as error:
-        raise damaged(path, error) from error
+        if _is_parquet(path):
+            return _read_parquet(path, names, max_bytes)
+        return _read_ipc(path, names, max_bytes)
+    except (pa.ArrowException, Malformed, OSError) as error:
+        raise _damaged(path, error) from error
 
 
 def _read_parquet(path: Path, names: list[str], max_bytes: int) -> pa.Table:
-    """In batches, with a running sum of what was really decoded.
+    """Column by column, in batches, with a running sum of what was really decoded.
 
-    A file of a few kilobytes can claim, and hold, terabytes of repeated values; its metadata may
-    claim less than it holds.
+    A file of a few kilobytes can claim, and hold, terabytes of repeated values, and its metadata
+    may claim less than it holds. Text is kept as a dictionary so that a repeated one is held
+    once, and nested values, which no model takes, are not decoded at all.
     """
-    width = len(names) * CELL
-    with pq.ParquetFile(path, thrift_string_size_limit=1 << 26) as file:
-        if file.metadata.num_rows * width > max_bytes:
-            raise too_large(path, file.metadata.num_rows, len(names), max_bytes)
-        batches: list[pa.RecordBatch] = []
-        decoded, rows = 0, 0
-        size = max(1, min(65_536, max_bytes // width))
-        for batch in file.iter_batches(batch_size=size, columns=names):
-            rows += batch.num_rows
-            decoded += max(batch.nbytes, batch.num_rows * width)
-            if decoded > max_bytes:
-                raise too_large(path, rows, len(names), max_bytes)
-            batches.append(batch.select(names))
-        return pa.Table.from_batches(batches, _subset(file.schema_arrow, names))
+    with pq.ParquetFile(path, **THRIFT) as file:
+        schema, rows = file.schema_arrow, file.metadata.num_rows
+    if rows * len(names) * CELL > max_bytes:
+        raise _too_large(path, rows, len(names), max_bytes)
+    decoded = 0
+    columns: list[pa.ChunkedArray] = []
+    texts = [n for n in names if pa.types.is_string(schema.field(n).type)]
+    with pq.ParquetFile(path, read_dictionary=texts, **THRIFT) as file:
+        for name in names:
+            kind = schema.field(name).type
+            if pa.types.is_nested(kind):
+                columns.append(pa.chunked_array([pa.nulls(rows, kind)]))
+                continue
+            chunks = []
+            size = max(1, min(BATCH, max_bytes // CELL))
+            for batch in file.iter_batches(size, columns=[name], use_threads=False):
+                decoded += max(batch.nbytes, batch.num_rows * CELL)
+                if decoded > max_bytes:
+                    raise _too_large(path, rows, len(names), max_bytes)
+                chunks.append(batch.column(0))
+            columns.append(pa.chunked_array(chunks, None if chunks else kind))
+    return pa.Table.from_arrays(columns, names)
 
 
 def _read_ipc(path: Path, names: list[str], max_bytes: int) -> pa.Table:
+    with path.open("rb") as headers:
+        promised = decoded_size(headers)
     with pa.OSFile(str(path)) as source, pa.ipc.open_file(source) as reader:
-        batches: list[pa.RecordBatch] = []
-        decoded, rows = 0, 0
+        places = [reader.schema.get_field_index(name) for name in names]
+        if promised > max_bytes:
+            raise DataError(
+                f"{path}: {promised:,} decoded bytes are more than the limit of {max_bytes:,}. "
+                "Split the file, or raise max_bytes."
+            )
+        schema = pa.schema([reader.schema.field(name) for name in names])
+        options = pa.ipc.IpcReadOptions(included_fields=places)
+    batches: list[pa.RecordBatch] = []
+    rows = 0
+    with pa.OSFile(str(path)) as source, pa.ipc.open_file(source, options=options) as reader:
         for number in range(reader.num_record_batches):
-            batch = reader.get_batch(number).select(names)
+            batch = reader.get_batch(number)
             rows += batch.num_rows
-            decoded += max(batch.nbytes, batch.num_rows * len(names) * CELL)
-            if decoded > max_bytes:
-                raise too_large(path, rows, len(names), max_bytes)
-            batches.append(batch)
-        return pa.Table.from_batches(batches, _subset(reader.schema, names))
+            if rows * len(names) * CELL > max_bytes:
+                raise _too_large(path, rows, len(names), max_bytes)
+            batches.append(batch.select(names))
+    return pa.Table.from_batches(batches, schema)
 
 
-def _subset(schema: pa.Schema, names: list[str]) -> pa.Schema:
-    return pa.schema([schema.field(name) for name in names])
+def _is_parquet(path: Path) -> bool:
+    return path.suffix.lower() == ".parquet"
 
 
-def damaged(path: Path, error: Exception) -> DataError:
-    """The error for a file that Arrow cannot read."""
+def _damaged(path: Path, error: Exception) -> DataError:
     return DataError(f"{path}: damaged, or not what its ending says: {error}")
 
 
-def too_large(path: Path, rows: int, columns: int, max_bytes: int) -> DataError:
-    """The error for a file that decodes to more than the limit."""
+def _too_large(path: Path, rows: int, columns: int, max_bytes: int) -> DataError:
     return DataError(
         f"{path}: {rows:,} rows × {columns} columns decode to more than the limit of "
         f"{max_bytes:,} bytes. Read fewer columns, split the file, or raise max_bytes."

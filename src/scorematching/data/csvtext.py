@@ -11,6 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.csv as pacsv
 
+from scorematching.data.formulas import plain
 from scorematching.data.origin import Origin, read_bytes
 from scorematching.errors import DataError
 
@@ -47,7 +48,13 @@ def read_csv_text(
         raise origin.error(
             f"the file has a header and no rows ({len(names)} columns named on line {first_line})."
         )
-    return _parse(origin, names, body), origin, notes
+    table = _parse(origin, names, body)
+    if table.num_rows * len(names) * 8 > max_bytes:
+        raise origin.error(
+            f"{table.num_rows:,} rows × {len(names)} columns decode to more than the limit of "
+            f"{max_bytes:,} bytes. Split the file, or raise max_bytes."
+        )
+    return table, origin, notes
 
 
 def _decode(path: Path, raw: bytes) -> tuple[str, int]:
@@ -99,7 +106,7 @@ def _header(origin: Origin) -> tuple[list[str], int]:
         cells = next(csv.reader(lines, delimiter=origin.delimiter, strict=True))
     except csv.Error as error:
         raise _quote_error(origin, origin.first_line, error) from error
-    names = [cell.strip() for cell in cells]
+    names = [plain(cell.strip()) for cell in cells]
     where = f"line {origin.first_line}"
     for number, name in enumerate(names, start=1):
         if not name:

@@ -10,7 +10,7 @@ import pyarrow as pa
 from scorematching.data.arrays import from_array
 from scorematching.data.dataset import Dataset
 from scorematching.data.origin import Origin
-from scorematching.data.schema import TableSchema
+from scorematching.data.schema import Schema, TableSchema
 from scorematching.data.selection import Bound, Selection
 from scorematching.data.tables import from_arrow
 from scorematching.errors import DataError
@@ -57,19 +57,59 @@ def from_frame(
     return from_arrow(table, origin, Selection(columns, drop, label, positive, bounds or {}), like)
 
 
-def as_dataset(data: Any, **options: Any) -> Dataset:
-    """A Dataset from whatever holds rows in memory: `from_frame` or `from_array`.
+def as_dataset(
+    data: Any,
+    labels: Any = None,
+    *,
+    columns: Sequence[str] | None = None,
+    drop: Collection[str] = (),
+    label: str | None = None,
+    positive: Collection[str] = (),
+    bounds: Mapping[str, Bound] | None = None,
+    like: Schema | None = None,
+) -> Dataset:
+    """A Dataset of whatever holds rows in memory: a Dataset, a frame, an array or a tensor.
+
+    Parameters
+    ----------
+    data
+        See `from_frame` and `from_array`.
+    labels
+        One class per row, for arrays and tensors.
+    columns, drop, label, positive, bounds
+        For frames: see `read_table`.
+    like
+        The schema of a fitted model, whose form the rows must have.
 
     Raises
     ------
     DataError
-        As those two; or options are given with a Dataset.
+        As those two; or an option does not apply to such data.
     """
+    options = {"columns": columns, "drop": drop, "label": label}
+    options |= {"positive": positive, "bounds": bounds}
+    given = [name for name, value in options.items() if value]
+    if is_frame(data):
+        if labels is not None:
+            raise DataError("name the label column of a frame: label='NAME' instead of labels=…")
+        if like is not None and not isinstance(like, TableSchema):
+            raise DataError(f"the model was fitted to {like.event} arrays: got a frame.")
+        return from_frame(
+            data,
+            columns=columns, drop=drop, label=label, positive=positive, bounds=bounds, like=like,
+        )  # fmt: skip
+    if given:
+        raise DataError(
+            f"{', '.join(given)} name columns, which a {type(data).__name__} does not have. "
+            "Make a frame of it: pandas.DataFrame(x, columns=[…])."
+        )
     if isinstance(data, Dataset):
-        if options:
-            raise DataError(f"a Dataset takes no options: got {', '.join(sorted(options))}.")
+        if labels is not None or like is not None:
+            raise DataError("a Dataset has its labels and schema already: give neither.")
         return data
-    return from_frame(data, **options) if is_frame(data) else from_array(data, **options)
+    if isinstance(like, TableSchema):
+        raise DataError("the model was fitted to a table: give a frame with its columns.")
+    return from_array(data, labels, like=like)
 
 
 def _library(data: object) -> str:

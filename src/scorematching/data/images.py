@@ -101,7 +101,7 @@ def read_images(
     for row, file in enumerate(files):
         pixels[row] = _decoded(file, files[0], first)
     schema = ImageSchema(shape, layout=Layout.NO_CHANNEL if channels == 1 else Layout.CHANNELS_LAST)
-    labels, notes = None, duplicate_notes(pixels)
+    labels, notes = None, (*_aside_notes(folder, files, label), *duplicate_notes(pixels))
     wanted = label is not None or (like is not None and like.label is not None)
     if wanted:
         names = [_class_of(file, folder) for file in files]
@@ -112,6 +112,24 @@ def read_images(
             notes += more
         schema = ImageSchema(shape, label=found, layout=schema.layout)
     return Dataset(pixels, schema, labels, () if like is not None else notes)
+
+
+def _aside_notes(folder: Path, files: list[Path], label: str | None) -> tuple[str, ...]:
+    """Notes on other files, and on subfolders that could be classes."""
+    notes: list[str] = []
+    known = set(files)
+    visible = (p for p in sorted(folder.rglob("*")) if p.is_file())
+    others = [p.name for p in visible if p not in known and not p.name.startswith(".")]
+    if others:
+        listing = ", ".join(others[:4]) + (", …" if len(others) > 4 else "")
+        notes.append(f"files that are no PNG or JPEG are left aside: {len(others)} ({listing}).")
+    subfolders = {f.relative_to(folder).parts[0] for f in files if f.parent != folder}
+    if label is None and len(subfolders) > 1:
+        notes.append(
+            f"the images lie in {len(subfolders)} subfolders: a label, such as label='class', "
+            "takes those as classes to condition on."
+        )
+    return tuple(notes)
 
 
 def _class_of(file: Path, folder: Path) -> str:

@@ -56,7 +56,7 @@ def read_npy(
             with path.open("rb") as file:
                 return from_array(read_member(file, origin, max_bytes), like=like, origin=origin)
         return _read_npz(path, origin, label, like, max_bytes)
-    except (OSError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+    except (OSError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
         raise origin.error(f"damaged, or not what its ending says: {error}") from error
 
 
@@ -119,6 +119,8 @@ def read_member(
             "the array holds Python objects, which only pickle can read, and pickle can run code. "
             "Save it as numbers: numpy.save(file, x.astype(float))."
         )
+    if min(shape, default=0) < 0:
+        raise origin.error(f"damaged: the header gives the shape {shape}.")
     allowed = dtype.name in ARRAY_DTYPES or (text and dtype.kind in "Ub")
     if not allowed:
         raise origin.error(

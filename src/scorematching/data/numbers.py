@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from scorematching.data.numerals import looks_like_dates, too_big
 from scorematching.data.origin import Origin
 from scorematching.data.schema import Column, Kind
-from scorematching.data.selection import Bound
 from scorematching.errors import DataError
 
 #: Whole numbers up to here are exact in float64.
@@ -30,17 +29,6 @@ class Numbers:
     low: float | None = None
     high: float | None = None
 
-    def declared(self, bound: Bound) -> Numbers:
-        """The same column with bounds, rounded inwards to whole numbers for an INTEGER one.
-
-        A column of whole numbers that is positive starts at 1.
-        """
-        low, high = bound
-        if self.kind is Kind.INTEGER:
-            low = None if low is None else float(math.ceil(low))
-            high = None if high is None else float(math.floor(high))
-        return replace(self, low=low, high=high)
-
     def column(self) -> Column:
         """The schema of the column, with its value if it is constant."""
         first = float(self.values[0])
@@ -50,6 +38,11 @@ class Numbers:
     def notes(self) -> tuple[str, ...]:
         """What looks odd about the column, though it can be used."""
         if self.kind is Kind.REAL:
+            if bool((self.values == np.floor(self.values)).all()):
+                return (
+                    f"column {self.name!r} holds whole numbers stored as real ones: samples will "
+                    "have fractions. Store it as integers to have them rounded.",
+                )
             return ()
         steps = np.diff(self.values)
         if len(steps) > 1 and bool((steps == 1).all()):
@@ -138,11 +131,11 @@ def _refusal(cells: pa.ChunkedArray) -> str | None:
     if pa.types.is_temporal(kind):
         return "date or time"
     if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
-        if looks_like_dates(cells.cast(pa.string())):
+        distinct = pc.unique(cells).drop_null().cast(pa.string())
+        if looks_like_dates(distinct):
             return "date or time"
-        classes = pc.count_distinct(cells).as_py()
-        many = classes > max(20, len(cells) // 2)
-        return f"text, {classes} distinct values{': high cardinality' if many else ''}"
+        many = len(distinct) > max(20, len(cells) // 2)
+        return f"text, {len(distinct)} distinct values{': high cardinality' if many else ''}"
     if pa.types.is_nested(kind):
         return f"nested values, {kind}"
     if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):

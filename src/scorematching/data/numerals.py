@@ -58,7 +58,7 @@ def parse_cells(name: str, cells: pa.ChunkedArray, origin: Origin) -> pa.Chunked
     return pc.if_else(pc.equal(trimmed, ""), pa.scalar(None, pa.string()), trimmed)
 
 
-def looks_like_dates(texts: pa.ChunkedArray) -> bool:
+def looks_like_dates(texts: pa.Array) -> bool:
     """Whether every text that is there is written as a date or a time of day."""
     return bool(
         _count(pc.match_substring_regex(texts, f"^({DAY}|{TIME})$"))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from scorematching.errors import DataError
@@ -28,10 +29,11 @@ class Origin:
         """Where row ``row`` (from 0) stands: its line in a text file, else its number."""
         if self.text is None:
             return f"row {row} (counting from 0)"
-        for number, (line, _) in enumerate(self.records()):
-            if number == row + 1:
-                return f"line {line}"
-        raise AssertionError(f"{self.name} has no row {row}")
+        try:
+            line = next(line for line, _ in islice(self.records(), row + 1, None))
+        except (csv.Error, StopIteration):  # a cell too long for the csv module, say
+            return f"row {row} (counting from 0)"
+        return f"line {line}"
 
     def records(self) -> Iterator[tuple[int, list[str]]]:
         """First line and cells of each record, the header first; slow, for errors only."""
@@ -42,6 +44,12 @@ class Origin:
             if cells or self.single_column:
                 yield start, cells
             start = self.first_line + reader.line_num
+
+    def check_unique(self, names: Sequence[str]) -> None:
+        """Raise DataError if two columns have the same name."""
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if len(set(names)) < len(names):
+            raise self.error(f"two columns have the same name {twice!r}. Rename one.")
 
     def error(self, message: str) -> DataError:
         """A DataError that starts with the source's name."""

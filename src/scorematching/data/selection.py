@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 
+from scorematching.data.column import Kind
 from scorematching.data.origin import Origin
 
 Bound = tuple[float | None, float | None]
@@ -94,14 +95,23 @@ class Selection:
             if any(end is not None and math.isnan(end) for end in (low, high)):
                 raise origin.error(f"column {name!r}: a bound is not a number.")
 
-    def bound(self, name: str) -> Bound:
-        """(low, high) declared for a column; infinite ends count as open."""
+    def bound(self, name: str, kind: Kind) -> Bound:
+        """(low, high) declared for a column; infinite ends count as open.
+
+        For whole numbers the bounds are the smallest and largest ones within: 1 for a positive
+        column.
+        """
+        whole = kind is Kind.INTEGER
         if name in self.positive:
-            return 0.0, None
+            return (1.0 if whole else 0.0), None
         low, high = self.bounds.get(name, (None, None))
+        low = None if low is None or math.isinf(low) else float(low)
+        high = None if high is None or math.isinf(high) else float(high)
+        if not whole:
+            return low, high
         return (
-            None if low is None or math.isinf(low) else float(low),
-            None if high is None or math.isinf(high) else float(high),
+            None if low is None else float(math.ceil(low)),
+            None if high is None else float(math.floor(high)),
         )
 
 

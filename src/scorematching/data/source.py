@@ -58,6 +58,10 @@ def read(
         )  # fmt: skip
     path = Path(source)
     ending = path.suffix.lower()
+    try:
+        path.is_dir()
+    except OSError as error:  # a name longer than the file system allows, say
+        raise DataError(f"{path}: cannot be read: {error.strerror}.") from error
     if ending in TABLE_ENDINGS and not path.is_dir():
         if like is not None and not isinstance(like, TableSchema):
             raise _mismatch(path, "a table", like)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scorematching.data.columnar import column_names, read_columns
 from scorematching.data.csvtext import read_csv_text
 from scorematching.data.dataset import MAX_BYTES, Dataset, duplicate_notes
+from scorematching.data.formulas import plain
 from scorematching.data.labels import encode, encode_like
 from scorematching.data.numbers import Numbers, numbers
 from scorematching.data.numerals import parse_cells
@@ -68,6 +69,7 @@ def read_table(
     elif path.suffix.lower() in COLUMNAR_ENDINGS:
         origin, notes = Origin(str(path)), ()
         names = column_names(path)
+        origin.check_unique(names)
         wanted = set(wanted_names(names, selection, like, origin))
         table = read_columns(path, [name for name in names if name in wanted], max_bytes)
         selection = replace(selection, drop=())
@@ -107,9 +109,7 @@ def from_arrow(
         As `read_table`.
     """
     names = list(table.column_names)
-    if len(set(names)) < len(names):
-        twice = next(name for name in names if names.count(name) > 1)
-        raise origin.error(f"two columns have the same name {twice!r}. Rename one.")
+    origin.check_unique(names)
     if table.num_rows == 0:
         raise origin.error(f"the table has no rows ({len(names)} columns).")
     wanted = wanted_names(names, selection, like, origin)
@@ -118,12 +118,12 @@ def from_arrow(
         label_name = like.label.name
     modelled = [name for name in wanted if name != label_name]
     found = numbers({name: _cells(table, name, origin) for name in modelled}, origin)
-    cells = table[label_name].to_pylist() if label_name in wanted else None
+    cells = _label_cells(table[label_name], origin) if label_name in wanted else None
     if like is not None:
         return _fitted(found, like, cells, origin)
     if table.num_rows == 1:
         raise origin.error("the table has one row: a density needs two rows or more.")
-    found = {name: each.declared(selection.bound(name)) for name, each in found.items()}
+    found = {name: _declared(each, selection) for name, each in found.items()}
     label_schema: LabelSchema | None = None
     labels: NDArray[np.int64] | None = None
     notes: tuple[str, ...] = ()
@@ -134,8 +134,20 @@ def from_arrow(
     return _assemble(found, label_schema, labels, origin).with_notes(*notes)
 
 
+def _declared(column: Numbers, selection: Selection) -> Numbers:
+    low, high = selection.bound(column.name, column.kind)
+    return replace(column, low=low, high=high)
+
+
 def _cells(table: pa.Table, name: str, origin: Origin) -> pa.ChunkedArray:
     return table[name] if origin.text is None else parse_cells(name, table[name], origin)
+
+
+def _label_cells(cells: pa.ChunkedArray, origin: Origin) -> list[object]:
+    values: list[object] = cells.to_pylist()
+    if origin.text is None:
+        return values
+    return [plain(value.strip()) if isinstance(value, str) else value for value in values]
 
 
 def _assemble(
@@ -147,7 +159,12 @@ def _assemble(
     for each in found.values():
         each.check_bounds(origin)
     columns = tuple(each.column() for each in found.values())
-    notes = [note for each in found.values() for note in each.notes()]
+    notes = [
+        note
+        for each, column in zip(found.values(), columns, strict=True)
+        if column.constant is None
+        for note in each.notes()
+    ]
     constant = [column for column in columns if column.constant is not None]
     if len(constant) == len(columns):
         raise origin.error("every column is constant: there is no density to learn.")

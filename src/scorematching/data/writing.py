@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from scorematching.data.atomic import check_free, check_free_folder, new_file, new_folder
+from scorematching.data.formulas import neutral
 from scorematching.data.images import CHANNELS, class_folder
 from scorematching.data.restore import as_arrays, as_table, check_values, pixels
 from scorematching.data.schema import ImageSchema, Schema, TableSchema
@@ -23,8 +24,6 @@ from scorematching.data.tables import TABLE_ENDINGS, TEXT_ENDINGS
 from scorematching.errors import DataError
 
 ARRAY_ENDINGS = (".npy", ".npz")
-#: Cells that start so are read as formulas by spreadsheets.
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def check_writable(path: str | Path, schema: Schema, overwrite: bool = False) -> None:
@@ -151,11 +150,6 @@ def _write_text(path: Path, table: pa.Table, delimiter: str) -> None:
         file.write(header.getvalue().encode())
         if table.num_rows:
             pacsv.write_csv(pa.Table.from_arrays(columns, names), file, options)
-
-
-def neutral(text: str) -> str:
-    """Text that no spreadsheet takes for a formula: one that starts like it gets an apostrophe."""
-    return f"'{text}" if text.startswith(FORMULA) else text
 
 
 def write_images(
