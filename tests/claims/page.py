@@ -42,8 +42,9 @@ trapezoidal rule, which are exact here but for rounding.
 
 What is deterministic must agree within a relative error of 10⁻⁹ in float64; what is
 random, within {SIGMAS:.0f} standard errors (z). A line with three numbers gives derivatives
-below, at and above the truth, which must be negative, zero and positive. A table of rows shows the mean
-of the rows and the error of the worst. A *control* shows where a relation ends, and by how much.
+below, at and above the truth, which must be negative, zero and positive. Where the claim is about
+each row, the mean of the rows is shown and the error of the worst. A *control* shows where a
+relation ends, and by how much.
 """
 
 COSTS = """\
