@@ -6,9 +6,12 @@ import hashlib
 import operator
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
+
+ROWS_A_BLOCK = 64
 
 
 def seeded(*parts: int | str, device: torch.device | str = "cpu") -> torch.Generator:
@@ -67,3 +70,42 @@ def forked(*parts: int | str) -> Iterator[None]:
         if torch.cuda.is_available():
             torch.cuda.manual_seed_all(generator.initial_seed())
         yield
+
+
+@dataclass(frozen=True)
+class RowNoise:
+    """Noise for n rows, drawn in logical blocks of rows that each have a stream of their own.
+
+    What a row gets depends on its number and the parts alone, not on how many rows are drawn or
+    fit into memory at a time. It has state: each call gives the next draw.
+
+    Parameters
+    ----------
+    first, n
+        The number of the first row, a multiple of the block, and how many there are.
+    parts
+        As in `seeded`.
+    """
+
+    first: int
+    n: int
+    parts: tuple[int | str, ...]
+    generators: tuple[torch.Generator, ...] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        blocks = range(self.first // ROWS_A_BLOCK, -(-(self.first + self.n) // ROWS_A_BLOCK))
+        object.__setattr__(self, "generators", tuple(seeded(*self.parts, b) for b in blocks))
+
+    def normal(self, like: Tensor, event: tuple[int, ...]) -> Tensor:
+        """N(0, 1), ``(n, *event)``, in the dtype and on the device of ``like``."""
+        draws = [normal((ROWS_A_BLOCK, *event), like, each) for each in self.generators]
+        return torch.cat(draws)[: self.n]
+
+    def uniform(self, like: Tensor) -> Tensor:
+        """U[0, 1), ``(n,)``, in the dtype and on the device of ``like``."""
+        draws = [uniform((ROWS_A_BLOCK,), like, each) for each in self.generators]
+        return torch.cat(draws)[: self.n]
+
+    def __call__(self, index: int, x: Tensor) -> Tensor:
+        """As the noise of a walk: z like x."""
+        return self.normal(x, tuple(x.shape[1:]))

@@ -1,7 +1,7 @@
 """Networks. They are ordinary modules; any other ``nn.Module`` works in their place."""
 
 from scorematching.nets.ensemble import Ensemble
-from scorematching.nets.gaussian_base import GaussianBase
+from scorematching.nets.gaussian_base import GaussianBase, NoisedBase
 from scorematching.nets.mlp import ResidualMLP
 from scorematching.nets.preconditioning import (
     ForClasses,
@@ -14,6 +14,7 @@ __all__ = [
     "Ensemble",
     "ForClasses",
     "GaussianBase",
+    "NoisedBase",
     "PreconditionedDenoiser",
     "ResidualMLP",
     "UNet",

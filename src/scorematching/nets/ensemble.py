@@ -48,7 +48,7 @@ class Ensemble(nn.Module):
             member(x[i::count], *(each[i::count] for each in arguments))
             for i, member in enumerate(self.members)
         ]
-        output = parts[0].new_empty(len(x), *parts[0].shape[1:])
+        output: Tensor = parts[0].new_empty(len(x), *parts[0].shape[1:])
         for i, part in enumerate(parts):
             output[i::count] = part
         return output

@@ -7,6 +7,7 @@ learns only what a Gaussian misses.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -106,3 +107,15 @@ class GaussianBase(nn.Module):
         square = (flat**2).sum(1) / rest + (rotated**2 * (1 / kept - 1 / rest)).sum(1)
         log_determinant = kept.log().sum() + (d - k) * rest.log()
         return -(square + log_determinant + d * math.log(2 * math.pi)) / 2
+
+
+@dataclass(frozen=True)
+class NoisedBase:
+    """The density N(μ, C + σ²I) of a base at one noise level."""
+
+    base: GaussianBase
+    sigma: float
+
+    def log_density(self, x: Tensor) -> Tensor:
+        """log p(x) in nats, ``(n, *event)`` → ``(n,)``."""
+        return self.base.log_density(x, self.sigma)

@@ -41,14 +41,14 @@ class PreconditionedDenoiser(nn.Module):
     def forward(self, x: Tensor, sigma: Tensor, classes: Tensor | None = None) -> Tensor:
         """E[x₀ | x₀ + σz = x] as the network has it, like x; σ is ``(n,)`` or ``()``."""
         sigma = torch.as_tensor(sigma, dtype=x.dtype, device=x.device).expand(len(x))
-        denoised = self.base(x, sigma)
+        denoised: Tensor = self.base(x, sigma)
         inputs = (x - self.base.mean) / per_row(self.base.noised_scale(sigma), x)
         if self.feed_base:
             scale = self.base.noised_scale(torch.zeros_like(sigma))
             extra = (denoised - self.base.mean) / per_row(scale, x)
             inputs = torch.cat([inputs, extra], 1)
         arguments = (inputs, sigma.log()) if classes is None else (inputs, sigma.log(), classes)
-        correction = self.net(*arguments)
+        correction: Tensor = self.net(*arguments)
         return denoised + per_row(self.base.residual_scale(sigma), x) * correction
 
 

@@ -8,6 +8,7 @@ Every part has forward- and double-backward derivatives.
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -56,26 +57,9 @@ class UNet(nn.Module):
         self.multiple = 2 ** (len(channels) - 1)
         self.conditioning = Conditioning(_EMBEDDING, n_classes=n_classes)
         self.inlet = nn.Conv2d(in_channels + 2, channels[0], 3, padding=1)
-        self.down = nn.ModuleList()
-        self.up = nn.ModuleList()
-        for fine, coarse in zip(channels[:-1], channels[1:], strict=True):
-            self.down.append(
-                nn.ModuleDict(
-                    {
-                        "block": _Block(fine, fine, dropout),
-                        "shrink": nn.Conv2d(fine, coarse, 3, stride=2, padding=1),
-                    }
-                )
-            )
-            self.up.insert(
-                0,
-                nn.ModuleDict(
-                    {
-                        "grow": nn.Sequential(nn.Conv2d(coarse, 4 * fine, 1), nn.PixelShuffle(2)),
-                        "block": _Block(2 * fine, fine, dropout),
-                    }
-                ),
-            )
+        resolutions = list(pairwise(channels))
+        self.down = nn.ModuleList(_Down(*pair, dropout) for pair in resolutions)
+        self.up = nn.ModuleList(_Up(*pair, dropout) for pair in reversed(resolutions))
         self.middle_in = _Block(channels[-1], channels[-1], dropout)
         self.attention = _Attention(channels[-1])
         self.middle_out = _Block(channels[-1], channels[-1], dropout)
@@ -90,17 +74,41 @@ class UNet(nn.Module):
         embedding = self.conditioning(log_sigma, classes)
         hidden = self.inlet(x.contiguous(memory_format=torch.channels_last))
         skips = []
-        for level in self.down:
-            hidden = level["block"](hidden, embedding)
-            skips.append(hidden)
-            hidden = level["shrink"](hidden)
+        for down in self.down:
+            skip, hidden = down(hidden, embedding)
+            skips.append(skip)
         hidden = self.middle_in(hidden, embedding)
         hidden = self.middle_out(self.attention(hidden), embedding)
-        for level in self.up:
-            hidden = torch.cat([level["grow"](hidden), skips.pop()], 1)
-            hidden = level["block"](hidden, embedding)
+        for up in self.up:
+            hidden = up(hidden, skips.pop(), embedding)
         output: Tensor = self.outlet(nn.functional.silu(self.norm(hidden)))
         return output[..., :height, :width].contiguous()
+
+
+class _Down(nn.Module):
+    """A block at the finer resolution, kept for the way up, and a strided convolution."""
+
+    def __init__(self, fine: int, coarse: int, dropout: float) -> None:
+        super().__init__()
+        self.block = _Block(fine, fine, dropout)
+        self.shrink = nn.Conv2d(fine, coarse, 3, stride=2, padding=1)
+
+    def forward(self, hidden: Tensor, embedding: Tensor) -> tuple[Tensor, Tensor]:
+        skip = self.block(hidden, embedding)
+        return skip, self.shrink(skip)
+
+
+class _Up(nn.Module):
+    """A pixel shuffle to the finer resolution, and a block over it and what was kept there."""
+
+    def __init__(self, fine: int, coarse: int, dropout: float) -> None:
+        super().__init__()
+        self.grow = nn.Sequential(nn.Conv2d(coarse, 4 * fine, 1), nn.PixelShuffle(2))
+        self.block = _Block(2 * fine, fine, dropout)
+
+    def forward(self, hidden: Tensor, skip: Tensor, embedding: Tensor) -> Tensor:
+        output: Tensor = self.block(torch.cat([self.grow(hidden), skip], 1), embedding)
+        return output
 
 
 class _Block(nn.Module):

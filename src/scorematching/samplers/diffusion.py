@@ -9,10 +9,10 @@ from typing import Generic, Protocol, TypeVar
 import torch
 from torch import Tensor
 
-from scorematching.errors import InvalidInput
+from scorematching.errors import Diverged, InvalidInput
 from scorematching.noise import Process
 from scorematching.samplers.grids import Grid
-from scorematching.samplers.walk import Progress, State, Walk, freeze, walk
+from scorematching.samplers.walk import Noise, Progress, State, Walk, freeze, walk
 from scorematching.shapes import check_like
 from scorematching.typing import NoisyScore
 
@@ -114,6 +114,7 @@ def run_backwards(
     *,
     final_denoise: bool,
     generator: torch.Generator | None,
+    noise: Noise | None = None,
     callback: Callable[[Progress], None] | None,
     record_every: int | None,
 ) -> Walk:
@@ -136,6 +137,7 @@ def run_backwards(
         x,
         times,
         generator=generator,
+        noise=noise,
         callback=callback,
         record_every=record_every,
     )
@@ -143,8 +145,19 @@ def run_backwards(
 
 
 def denoise_at(result: Walk, diffusion: Diffusion, t: Tensor) -> Walk:
-    """The walk with x replaced by E[x₀ | x_t = x], for one more evaluation."""
+    """The walk with x replaced by E[x₀ | x_t = x], for one more evaluation.
+
+    Raises
+    ------
+    Diverged
+        No row is finite after it.
+    """
     with torch.no_grad():
         clean = diffusion.denoised(result.x, t.double())
         x, diverged = freeze(result.x, clean, result.diverged)
+    if bool(diverged.all()):
+        raise Diverged(
+            f"all {len(diverged)} chains became non-finite by the final denoising at "
+            f"t = {t.item():g}. Check the score there."
+        )
     return replace(result, x=x, diverged=diverged, n_evaluations=result.n_evaluations + 1)

@@ -17,7 +17,7 @@ from scorematching.errors import InvalidInput
 from scorematching.noise import Process
 from scorematching.random import normal
 from scorematching.samplers.grids import ends
-from scorematching.shapes import check_like, positive, sum_event
+from scorematching.shapes import positive, sum_event
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,8 +67,18 @@ class NoisedGaussian:
         return self.mean + scale * normal((n, *self.mean.shape), self.mean, generator)
 
     def log_density(self, x: Tensor) -> Tensor:
-        """log p(x) in nats, ``(n, *event)`` → ``(n,)``."""
-        check_like(x[0], self.mean, "the row")
+        """log p(x) in nats, ``(n, *event)`` → ``(n,)``.
+
+        Raises
+        ------
+        InvalidInput
+            The rows have another shape than the mean.
+        """
+        if x.shape[1:] != self.mean.shape:
+            raise InvalidInput(
+                f"expected rows of the shape of the mean, {tuple(self.mean.shape)}: "
+                f"got x of shape {tuple(x.shape)}."
+            )
         if self._flat is not None:
             return self._flat.log_density(x.reshape(len(x), -1))
         variance = 1 + self.noise_level**2

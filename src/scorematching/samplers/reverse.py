@@ -19,7 +19,7 @@ from scorematching.noise import Process
 from scorematching.samplers.diffusion import Diffusion, Solver, run_backwards
 from scorematching.samplers.flow import Multistep, extrapolated
 from scorematching.samplers.grids import Grid, KarrasGrid
-from scorematching.samplers.walk import OnlyX, Progress, Walk, drawn
+from scorematching.samplers.walk import Noise, OnlyX, Progress, Walk, drawn
 from scorematching.typing import NoisyScore
 
 
@@ -87,6 +87,7 @@ def reverse_sde(
     step: Solver[Any] | None = None,
     final_denoise: bool = True,
     generator: torch.Generator | None = None,
+    noise: Noise | None = None,
     callback: Callable[[Progress], None] | None = None,
     record_every: int | None = None,
 ) -> Walk:
@@ -109,6 +110,8 @@ def reverse_sde(
         left as α x₀ + σ z at that time.
     generator
         The source of the noise; without one, fresh entropy.
+    noise
+        Noise to use instead of drawing it.
     callback, record_every
         As in `walk`; the record holds the steps, not the final denoising.
 
@@ -132,6 +135,7 @@ def reverse_sde(
         grid or KarrasGrid(50),
         final_denoise=final_denoise,
         generator=generator,
+        noise=noise,
         callback=callback,
         record_every=record_every,
     )

@@ -203,14 +203,14 @@ def _rows_of(flag: Tensor, x: Tensor) -> Tensor:
 
 
 def _check_start(x: Tensor) -> None:
-    bad = ~torch.isfinite(check_rows(x)).reshape(len(x), -1).all(1)
+    if not len(check_rows(x)):
+        raise InvalidInput(f"x must have at least one row: got shape {tuple(x.shape)}.")
+    bad = ~torch.isfinite(x).reshape(len(x), -1).all(1)
     if bool(bad.any()):
         raise InvalidInput(
             f"x must be finite: got {int(bad.sum())} non-finite rows of {len(x)}, the first is "
             f"row {int(bad.nonzero()[0])}."
         )
-    if not len(x):
-        raise InvalidInput(f"x must have at least one row: got shape {tuple(x.shape)}.")
 
 
 def _checked_times(grid: Tensor) -> Tensor:
