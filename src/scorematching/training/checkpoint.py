@@ -82,7 +82,7 @@ def save_run(run: Run, folder: Path, data: str) -> None:
         tensors.update({f"{prefix}/{name}": value for name, value in state.items()})
     written = {
         "format_version": FORMAT_VERSION,
-        "torch": str(torch.__version__),
+        "machine": _machine(run),
         "data": data,
         "settings": asdict(run.settings),
         "counters": asdict(run.counters),
@@ -129,13 +129,24 @@ def load_run(run: Run, folder: Path, data: str) -> tuple[str, ...]:
     run.best = best and {name: value.to(like[name].device) for name, value in best.items()}
     groups = run.optimizer.state_dict()["param_groups"]
     run.optimizer.load_state_dict({"state": moments, "param_groups": groups})
-    warnings = list(snapshot.warnings)
-    if written["torch"] != torch.__version__:
-        warnings.append(
-            f"the run was started with torch {written['torch']} and goes on with "
-            f"{torch.__version__}: equal to an uninterrupted run only up to rounding."
-        )
-    return tuple(warnings)
+    then, now = written["machine"], _machine(run)
+    if then == now:
+        return snapshot.warnings
+    changed = ", ".join(
+        f"{key} {now[key]} (was {then.get(key)})" for key in now if now[key] != then.get(key)
+    )
+    text = f"the run goes on with {changed}: it equals an uninterrupted run only up to rounding."
+    return (*snapshot.warnings, text)
+
+
+def _machine(run: Run) -> dict[str, str | int]:
+    """What the last bit of a sum depends on, besides the arithmetic."""
+    device = next(run.module.parameters()).device.type
+    return {
+        "torch": str(torch.__version__),
+        "threads": torch.get_num_threads(),
+        "device": device,
+    }
 
 
 def _states(run: Run) -> dict[str, dict[str, Tensor]]:
@@ -173,7 +184,7 @@ def _fields(snapshot: Snapshot) -> dict[str, Any]:
         raise CorruptCheckpoint(
             f"{where} has format version {version}: this library reads {FORMAT_VERSION}."
         )
-    expected = {"torch": str, "data": str, "settings": dict, "counters": dict}
+    expected = {"machine": dict, "data": str, "settings": dict, "counters": dict}
     for name, kind in expected.items():
         if not isinstance(written.get(name), kind):
             raise CorruptCheckpoint(f"{where} has no usable field {name!r}.")

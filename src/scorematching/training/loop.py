@@ -41,10 +41,10 @@ def train(
     """Train a module by AdamW, one record a step; afterwards it holds the averaged weights.
 
     Every random draw is a function of (seed, purpose, step), so that a run that is stopped and
-    resumed equals, bit for bit on the CPU, the run that was never stopped. A ``time_limit`` is
-    turned into a number of steps during the warm-up, which does not depend on it, and saved.
-    When the generator ends, or is closed early, module is in evaluation mode and holds the
-    averaged weights with the best validation, or the newest ones without a validation.
+    resumed equals, bit for bit on the CPU with the same number of threads, the run that was never
+    stopped. A ``time_limit`` is turned into a number of steps during the warm-up, which does not
+    depend on it, and saved. When the generator ends, or is closed early, module is in evaluation
+    mode and holds the averaged weights with the best validation, or the newest ones without one.
 
     Parameters
     ----------
