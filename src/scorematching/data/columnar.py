@@ -78,7 +78,8 @@ def _read_parquet(path: Path, names: list[str], max_bytes: int) -> pa.Table:
                 decoded += max(batch.nbytes, batch.num_rows * CELL)
                 if decoded > max_bytes:
                     raise _too_large(path, rows, len(names), max_bytes)
-                chunks.append(batch.column(0))
+                # Arrow also gives columns whose names go on after a point: x.y with x.
+                chunks.append(batch.column(batch.schema.get_field_index(name)))
             columns.append(pa.chunked_array(chunks, None if chunks else kind))
     return pa.Table.from_arrays(columns, names)
 

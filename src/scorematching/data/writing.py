@@ -140,7 +140,9 @@ def _write_text(path: Path, table: pa.Table, delimiter: str) -> None:
     names = [neutral(name) for name in table.column_names]
     csv.writer(header, delimiter=delimiter, lineterminator="\n").writerow(names)
     columns = [
-        pa.array([neutral(text) for text in column.to_pylist()], pa.string())
+        pa.array(
+            [None if text is None else neutral(text) for text in column.to_pylist()], pa.string()
+        )
         if pa.types.is_string(column.type)
         else column
         for column in table.columns
