@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from scorematching.errors import InvalidInput
+
 ROWS_A_BLOCK = 64
 
 
@@ -85,6 +87,11 @@ class RowNoise:
         The number of the first row, a multiple of the block, and how many there are.
     parts
         As in `seeded`.
+
+    Raises
+    ------
+    InvalidInput
+        The first row does not begin a block, so that rows would get each other's noise.
     """
 
     first: int
@@ -93,6 +100,10 @@ class RowNoise:
     generators: tuple[torch.Generator, ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
+        if self.first % ROWS_A_BLOCK:
+            raise InvalidInput(
+                f"the first row must be a multiple of {ROWS_A_BLOCK}: got {self.first}."
+            )
         blocks = range(self.first // ROWS_A_BLOCK, -(-(self.first + self.n) // ROWS_A_BLOCK))
         object.__setattr__(self, "generators", tuple(seeded(*self.parts, b) for b in blocks))
 
