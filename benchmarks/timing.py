@@ -7,11 +7,14 @@ and only the ratio of neighbouring runs is kept.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from time import perf_counter
 
 import numpy as np
+import torch
+from threadpoolctl import threadpool_limits
 
 
 @dataclass(frozen=True)
@@ -75,3 +78,15 @@ def seconds_of(call: Callable[[], object], clock: Callable[[], float] = perf_cou
     start = clock()
     call()
     return clock() - start
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Everything inside runs on one thread: torch, BLAS and scikit-learn's OpenMP."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with threadpool_limits(1):
+            yield
+    finally:
+        torch.set_num_threads(before)
