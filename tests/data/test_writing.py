@@ -144,6 +144,23 @@ def _check_name(folder: Path, name: str, ending: str) -> None:
     assert [entry for entry in os.listdir(folder) if entry.startswith(".tmp-")] == []
 
 
+@pytest.mark.parametrize("ending", [*TABLE_ENDINGS, ".npy", ".npz"])
+def test_file_names_of_undecodable_bytes_work(tmp_path: Path, ending: str) -> None:
+    folder = tmp_path / os.fsdecode(b"\xff folder")
+    folder.mkdir()
+    _check_name(folder, os.fsdecode(b"latin \xe9"), ending)
+
+
+def test_a_message_stays_on_one_line_whatever_the_name(tmp_path: Path) -> None:
+    path = tmp_path / f"line\nend {os.fsdecode(bytes([255]))}.csv"
+    path.write_text('a,"b\nc"\n1,2\n2,x\n3,4\n')
+    with pytest.raises(DataError) as caught:
+        read(path)
+    assert str(caught.value).isprintable()
+    assert "line\\nend" in str(caught.value)
+    assert "column 'b\\nc' holds numbers, but line 4 holds 'x'" in str(caught.value)
+
+
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "int8", "uint16", "int64"])
 @pytest.mark.parametrize("ending", [".npy", ".npz"])
 def test_arrays_come_back_in_their_dtype(tmp_path: Path, dtype: str, ending: str) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from scorematching.errors import DataError
+from scorematching.data.origin import fault
 
 
 @contextmanager
@@ -65,29 +65,29 @@ def new_folder(path: Path) -> Iterator[Path]:
 def check_free(path: Path, overwrite: bool) -> None:
     """Raise DataError unless a file may be written at ``path``."""
     if not path.parent.is_dir():
-        raise DataError(f"{path}: the folder {path.parent} does not exist. Make it first.")
+        raise fault(path, f"the folder {path.parent} does not exist. Make it first.")
     _check_access(path.parent)
     if path.is_dir():
-        raise DataError(f"{path}: expected a path for a file, got a folder.")
+        raise fault(path, "expected a path for a file, got a folder.")
     if path.exists() and not overwrite:
-        raise DataError(f"{path}: the file exists. Choose another name, or ask for overwrite.")
+        raise fault(path, "the file exists. Choose another name, or ask for overwrite.")
 
 
 def check_free_folder(path: Path) -> None:
     """Raise DataError unless ``path`` is free or an empty folder."""
     if not path.absolute().parent.is_dir():
-        raise DataError(f"{path}: the folder {path.parent} does not exist. Make it first.")
+        raise fault(path, f"the folder {path.parent} does not exist. Make it first.")
     _check_access(path.absolute().parent)
     if path.is_dir() and not any(path.iterdir()):
         return
     if path.exists():
         what = "the folder is not empty" if path.is_dir() else "a file has this name"
-        raise DataError(f"{path}: {what}. Choose another name, or empty it yourself.")
+        raise fault(path, f"{what}. Choose another name, or empty it yourself.")
 
 
 def _check_access(folder: Path) -> None:
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise DataError(f"{folder}: the folder is read-only for you. Choose another one.")
+        raise fault(folder, "the folder is read-only for you. Choose another one.")
 
 
 def _beside(path: Path) -> Path:

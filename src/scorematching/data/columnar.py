@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from scorematching.data.ipc import Malformed, decoded_size
-from scorematching.data.origin import regular_file
+from scorematching.data.origin import fault, regular_file
 from scorematching.errors import DataError
 
 CELL = 8  # bytes of a decoded number
@@ -27,9 +27,9 @@ def column_names(path: Path) -> list[str]:
     regular_file(path)
     try:
         if _is_parquet(path):
-            with pq.ParquetFile(path, **THRIFT) as file:
+            with path.open("rb") as source, pq.ParquetFile(source, **THRIFT) as file:
                 return list(file.schema_arrow.names)
-        with pa.OSFile(str(path)) as source, pa.ipc.open_file(source) as reader:
+        with path.open("rb") as source, pa.ipc.open_file(source) as reader:
             return list(reader.schema.names)
     except (pa.ArrowException, OSError) as error:
         raise _damaged(path, error) from error
@@ -59,14 +59,14 @@ def _read_parquet(path: Path, names: list[str], max_bytes: int) -> pa.Table:
     may claim less than it holds. Text is kept as a dictionary so that a repeated one is held
     once, and nested values, which no model takes, are not decoded at all.
     """
-    with pq.ParquetFile(path, **THRIFT) as file:
+    with path.open("rb") as source, pq.ParquetFile(source, **THRIFT) as file:
         schema, rows = file.schema_arrow, file.metadata.num_rows
     if rows * len(names) * CELL > max_bytes:
         raise _too_large(path, rows, len(names), max_bytes)
     decoded = 0
     columns: list[pa.ChunkedArray] = []
     texts = [n for n in names if pa.types.is_string(schema.field(n).type)]
-    with pq.ParquetFile(path, read_dictionary=texts, **THRIFT) as file:
+    with path.open("rb") as source, pq.ParquetFile(source, read_dictionary=texts, **THRIFT) as file:
         for name in names:
             kind = schema.field(name).type
             if pa.types.is_nested(kind):
@@ -87,18 +87,19 @@ def _read_parquet(path: Path, names: list[str], max_bytes: int) -> pa.Table:
 def _read_ipc(path: Path, names: list[str], max_bytes: int) -> pa.Table:
     with path.open("rb") as headers:
         promised = decoded_size(headers)
-    with pa.OSFile(str(path)) as source, pa.ipc.open_file(source) as reader:
+    with path.open("rb") as source, pa.ipc.open_file(source) as reader:
         places = [reader.schema.get_field_index(name) for name in names]
         if promised > max_bytes:
-            raise DataError(
-                f"{path}: {promised:,} decoded bytes are more than the limit of {max_bytes:,}. "
-                "Split the file, or raise max_bytes."
+            raise fault(
+                path,
+                f"{promised:,} decoded bytes are more than the limit of {max_bytes:,}. "
+                "Split the file, or raise max_bytes.",
             )
         schema = pa.schema([reader.schema.field(name) for name in names])
         options = pa.ipc.IpcReadOptions(included_fields=places)
     batches: list[pa.RecordBatch] = []
     rows = 0
-    with pa.OSFile(str(path)) as source, pa.ipc.open_file(source, options=options) as reader:
+    with path.open("rb") as source, pa.ipc.open_file(source, options=options) as reader:
         for number in range(reader.num_record_batches):
             batch = reader.get_batch(number)
             rows += batch.num_rows
@@ -113,11 +114,12 @@ def _is_parquet(path: Path) -> bool:
 
 
 def _damaged(path: Path, error: Exception) -> DataError:
-    return DataError(f"{path}: damaged, or not what its ending says: {error}")
+    return fault(path, f"damaged, or not what its ending says: {error}")
 
 
 def _too_large(path: Path, rows: int, columns: int, max_bytes: int) -> DataError:
-    return DataError(
-        f"{path}: {rows:,} rows × {columns} columns decode to more than the limit of "
-        f"{max_bytes:,} bytes. Read fewer columns, split the file, or raise max_bytes."
+    return fault(
+        path,
+        f"{rows:,} rows × {columns} columns decode to more than the limit of "
+        f"{max_bytes:,} bytes. Read fewer columns, split the file, or raise max_bytes.",
     )

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.csv as pacsv
 
 from scorematching.data.formulas import plain
-from scorematching.data.origin import Origin, read_bytes
+from scorematching.data.origin import Origin, fault, read_bytes
 from scorematching.errors import DataError
 
 NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
@@ -60,25 +60,27 @@ def read_csv_text(
 def _decode(path: Path, raw: bytes) -> tuple[str, int]:
     """The text from the header on, and the line number of the header."""
     if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        raise DataError(f"{path}: the file is UTF-16. Save it as UTF-8.")
+        raise fault(path, "the file is UTF-16. Save it as UTF-8.")
     nul = raw.find(b"\0")
     if nul >= 0:
         line_start = max(raw.rfind(b"\n", 0, nul), raw.rfind(b"\r", 0, nul)) + 1
-        raise DataError(
-            f"{path}: line {_lines_before(raw, nul) + 1}, character {nul - line_start + 1}: a NUL "
-            "byte. The file is damaged or is not text; export it again as UTF-8 CSV."
+        raise fault(
+            path,
+            f"line {_lines_before(raw, nul) + 1}, character {nul - line_start + 1}: a NUL "
+            "byte. The file is damaged or is not text; export it again as UTF-8 CSV.",
         )
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         at = error.start + (len(codecs.BOM_UTF8) if raw.startswith(codecs.BOM_UTF8) else 0)
-        raise DataError(
-            f"{path}: line {_lines_before(raw, at) + 1}: byte 0x{raw[at]:02X} is not UTF-8. "
-            "Save the file as UTF-8 (iconv -f LATIN1 -t UTF-8 IN > OUT, if it is Latin-1)."
+        raise fault(
+            path,
+            f"line {_lines_before(raw, at) + 1}: byte 0x{raw[at]:02X} is not UTF-8. "
+            "Save the file as UTF-8 (iconv -f LATIN1 -t UTF-8 IN > OUT, if it is Latin-1).",
         ) from error
     stripped = text.lstrip("\r\n")
     if not stripped.strip():
-        raise DataError(f"{path}: the file is empty: it holds only blank lines.")
+        raise fault(path, "the file is empty: it holds only blank lines.")
     blank = text[: len(text) - len(stripped)].encode()
     return stripped, 1 + _lines_before(blank, len(blank))
 

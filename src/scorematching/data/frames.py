@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from scorematching.data.arrays import from_array
 from scorematching.data.dataset import Dataset
-from scorematching.data.origin import Origin
+from scorematching.data.origin import Origin, option
 from scorematching.data.schema import Schema, TableSchema
 from scorematching.data.selection import Bound, Selection
 from scorematching.data.tables import from_arrow
@@ -125,7 +125,7 @@ def _from_pandas(frame: Any, origin: Origin) -> pa.Table:
         except (pa.ArrowException, TypeError) as error:
             raise origin.error(
                 f"column {name!r} mixes types or holds objects ({error}). Convert it with "
-                f"pandas.to_numeric, or leave it out (--drop {name})."
+                f"pandas.to_numeric, or leave it out ({option('drop', name)})."
             ) from error
     if not columns:
         raise origin.error("the frame has no columns.")

@@ -12,7 +12,7 @@ from PIL import Image
 
 from scorematching.data.dataset import MAX_BYTES, Dataset, duplicate_notes
 from scorematching.data.labels import encode, encode_like
-from scorematching.data.origin import Origin
+from scorematching.data.origin import Origin, fault
 from scorematching.data.schema import ImageSchema, LabelSchema, Layout
 from scorematching.errors import DataError
 
@@ -44,7 +44,7 @@ def image_files(folder: Path) -> list[Path]:
             elif entry.suffix.lower() in IMAGE_ENDINGS:
                 found.append(entry)
     except OSError as error:
-        raise DataError(f"{folder}: cannot be read: {error.strerror}.") from error
+        raise fault(folder, f"cannot be read: {error.strerror}.") from error
     return found
 
 
@@ -88,9 +88,10 @@ def read_images(
     channels = CHANNELS[mode]
     shape = (channels, size[1], size[0])
     if like is not None and shape != like.shape:
-        raise DataError(
-            f"{files[0]}: the model was fitted to images of (channels, height, width) "
-            f"{like.shape}: got {shape}."
+        raise fault(
+            files[0],
+            f"the model was fitted to images of (channels, height, width) "
+            f"{like.shape}: got {shape}.",
         )
     if len(files) * int(np.prod(shape)) * 8 > max_bytes:
         raise origin.error(
@@ -135,9 +136,10 @@ def _aside_notes(folder: Path, files: list[Path], label: str | None) -> tuple[st
 def _class_of(file: Path, folder: Path) -> str:
     relative = file.relative_to(folder)
     if len(relative.parts) < 2:
-        raise DataError(
-            f"{file}: a label was asked for, and this image is in no subfolder. "
-            "Classes are the names of the subfolders: FOLDER/CLASS/IMAGE.png."
+        raise fault(
+            file,
+            "a label was asked for, and this image is in no subfolder. "
+            "Classes are the names of the subfolders: FOLDER/CLASS/IMAGE.png.",
         )
     return relative.parts[0]
 
@@ -156,13 +158,12 @@ def _opened(file: Path) -> tuple[tuple[int, int], str]:
 def _checked(image: Image.Image, file: Path) -> tuple[tuple[int, int], str]:
     width, height = image.size
     if width * height > MAX_PIXELS:
-        raise DataError(
-            f"{file}: {width}×{height} pixels are more than the limit of {MAX_PIXELS:,}."
-        )
+        raise fault(file, f"{width}×{height} pixels are more than the limit of {MAX_PIXELS:,}.")
     if image.mode not in CHANNELS:
-        raise DataError(
-            f"{file}: mode {image.mode} is not supported; expected one of {', '.join(CHANNELS)} "
-            "(8 bits a channel). Convert it, for instance with Pillow: image.convert('RGB')."
+        raise fault(
+            file,
+            f"mode {image.mode} is not supported; expected one of {', '.join(CHANNELS)} "
+            "(8 bits a channel). Convert it, for instance with Pillow: image.convert('RGB').",
         )
     return image.size, image.mode
 
@@ -173,9 +174,10 @@ def _decoded(file: Path, first: Path, expected: tuple[tuple[int, int], str]) -> 
     if found != expected:
         (width, height), mode = expected
         (other_width, other_height), other_mode = found
-        raise DataError(
-            f"{file}: {other_width}×{other_height} pixels in mode {other_mode}, but {first} has "
-            f"{width}×{height} in mode {mode}. All images must agree: resize or convert them."
+        raise fault(
+            file,
+            f"{other_width}×{other_height} pixels in mode {other_mode}, but {first} has "
+            f"{width}×{height} in mode {mode}. All images must agree: resize or convert them.",
         )
     try:
         with Image.open(file, formats=FORMATS) as image:
@@ -188,7 +190,7 @@ def _decoded(file: Path, first: Path, expected: tuple[tuple[int, int], str]) -> 
 def _corrupt(file: Path, error: Exception) -> DataError:
     if isinstance(error, DataError):
         return error
-    return DataError(f"{file}: not a readable PNG or JPEG image ({error}). Replace or remove it.")
+    return fault(file, f"not a readable PNG or JPEG image ({error}). Replace or remove it.")
 
 
 def class_folder(label: LabelSchema, index: int) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scorematching.data.origin import Origin
+from scorematching.data.origin import Origin, option
 from scorematching.data.schema import LabelSchema
 
 #: A label with more classes than this is taken for an identifier.
@@ -32,7 +32,7 @@ def encode(
     if len(classes) > min(MAX_LABEL_CLASSES, max(2, len(texts) // 2)):
         raise origin.error(
             f"label {name!r} has {len(classes)} classes in {len(texts)} rows: too many to "
-            f"condition on. Choose another label, or leave the column out (--drop {name})."
+            f"condition on. Choose another label, or leave the column out ({option('drop', name)})."
         )
     schema = LabelSchema(name, tuple(classes), integer, position)
     counts = dict.fromkeys(classes, 0)

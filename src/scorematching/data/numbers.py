@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from scorematching.data.numerals import looks_like_dates, too_big
-from scorematching.data.origin import Origin
+from scorematching.data.origin import Origin, option
 from scorematching.data.schema import Column, Kind
 from scorematching.errors import DataError
 
@@ -48,7 +48,7 @@ class Numbers:
         if len(steps) > 1 and bool((steps == 1).all()):
             return (
                 f"column {self.name!r} counts the rows: an index, probably. "
-                f"Leave it out with --drop {self.name}.",
+                f"Leave it out with {option('drop', self.name)}.",
             )
         return ()
 
@@ -147,10 +147,10 @@ def _not_numbers(refused: dict[str, str], origin: Origin) -> DataError:
     listing = "; ".join(f"{name!r} ({why})" for name, why in list(refused.items())[:12])
     more = f"; and {len(refused) - 12} more" if len(refused) > 12 else ""
     few = [name for name, why in refused.items() if why == "true/false" or why[-6:] == "values"]
-    label = f", or condition on one that has few classes (--label {few[0]})" if few else ""
+    label = f", or condition on one that has few classes ({option('label', few[0])})" if few else ""
     return origin.error(
         f"columns that are not numbers: {listing}{more}. "
-        f"Leave them out (--drop {next(iter(refused))}){label}."
+        f"Leave them out ({option('drop', next(iter(refused)))}){label}."
     )
 
 

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from scorematching.data.csvtext import NUMBER
-from scorematching.data.origin import Origin
+from scorematching.data.origin import Origin, option
 from scorematching.errors import DataError
 
 #: Cells that stand for a missing value, compared without case and surrounding blanks.
@@ -27,6 +27,9 @@ def parse_cells(name: str, cells: pa.ChunkedArray, origin: Origin) -> pa.Chunked
         names the column, the line and the cell.
     """
     trimmed = pc.utf8_trim_whitespace(cells)
+    clean = _clean_numbers(trimmed)
+    if clean is not None:
+        return clean
     missing = pc.is_in(pc.utf8_lower(trimmed), value_set=pa.array(MISSING))
     numeric = pc.match_substring_regex(trimmed, f"^{NUMBER}$")
     infinite = pc.match_substring_regex(trimmed, r"(?i)^[+-]?inf(inity)?$")
@@ -50,12 +53,36 @@ def parse_cells(name: str, cells: pa.ChunkedArray, origin: Origin) -> pa.Chunked
             f"column {name!r} holds numbers, but {origin.place(row)} holds "
             f"{_short(trimmed[row].as_py())}: "
             f"{_count(rest)} of {len(cells)} cells are not numbers. "
-            f"Mend them, or leave the column out (--drop {name})."
+            f"Mend them, or leave the column out ({option('drop', name)})."
         )
     if _count(pc.is_in(pc.utf8_lower(trimmed), value_set=pa.array(["true", "false"]))) == n_left:
         truth = pc.equal(pc.utf8_lower(trimmed), "true")
         return pc.if_else(missing, pa.scalar(None, pa.bool_()), truth)
     return pc.if_else(pc.equal(trimmed, ""), pa.scalar(None, pa.string()), trimmed)
+
+
+def _clean_numbers(texts: pa.ChunkedArray) -> pa.ChunkedArray | None:
+    """The usual column, without a second look at any cell; None for a column that needs one.
+
+    It holds nothing but int64, or nothing but numbers of which one has a fraction.
+    """
+    if _count(pc.match_substring(texts, "x")):  # Arrow reads hexadecimal numbers
+        return None
+    try:
+        return texts.cast(pa.int64())
+    except pa.ArrowInvalid:
+        numbers = _cast_or_none(texts)
+    if numbers is None:
+        return None
+    fraction = pc.and_(pc.is_finite(numbers), pc.not_equal(numbers, pc.floor(numbers)))
+    return numbers if _count(fraction) else None
+
+
+def _cast_or_none(texts: pa.ChunkedArray) -> pa.ChunkedArray | None:
+    try:
+        return texts.cast(pa.float64())
+    except pa.ArrowInvalid:
+        return None
 
 
 def looks_like_dates(texts: pa.Array) -> bool:
@@ -70,8 +97,8 @@ def too_big(name: str, value: str, row: int, origin: Origin) -> DataError:
     """The error for a whole number that float64 does not hold exactly."""
     return origin.error(
         f"column {name!r}, {origin.place(row)}: the whole number {value} is beyond ±2^53 and would "
-        f"lose digits. Leave the column out (--drop {name}) if it is an identifier, or store it "
-        "as real numbers."
+        f"lose digits. Leave the column out ({option('drop', name)}) if it is an identifier, or "
+        "store it as real numbers."
     )
 
 

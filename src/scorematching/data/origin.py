@@ -4,12 +4,31 @@ from __future__ import annotations
 
 import csv
 import io
+import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 from scorematching.errors import DataError
+
+
+def fault(source: object, message: str) -> DataError:
+    """A DataError that starts with its source, on one line whatever names it holds."""
+    return DataError(printable(f"{source}: {message}"))
+
+
+def printable(text: str) -> str:
+    """Text with line ends, control characters and undecodable bytes escaped."""
+    if text.isprintable():
+        return text
+    escaped = (c.encode("unicode_escape").decode() for c in text)
+    return "".join(c if c.isprintable() else e for c, e in zip(text, escaped, strict=True))
+
+
+def option(flag: str, name: str) -> str:
+    """A command-line option with a name, as one would type it: ``--drop 'free acid'``."""
+    return f"--{flag} {shlex.quote(name)}"
 
 
 @dataclass(frozen=True)
@@ -53,7 +72,7 @@ class Origin:
 
     def error(self, message: str) -> DataError:
         """A DataError that starts with the source's name."""
-        return DataError(f"{self.name}: {message}")
+        return fault(self.name, message)
 
 
 def regular_file(path: Path, max_bytes: int | None = None) -> int:
@@ -69,17 +88,18 @@ def regular_file(path: Path, max_bytes: int | None = None) -> int:
         is_file = path.is_file()
         size = path.stat().st_size if is_file else 0
     except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror}.") from error
+        raise fault(path, f"cannot be read: {error.strerror}.") from error
     if not found:
-        raise DataError(f"{path}: no such file. Check the path and the working folder.")
+        raise fault(path, "no such file. Check the path and the working folder.")
     if not is_file:
-        raise DataError(f"{path}: expected a file, got a folder or device.")
+        raise fault(path, "expected a file, got a folder or device.")
     if size == 0:
-        raise DataError(f"{path}: the file is empty.")
+        raise fault(path, "the file is empty.")
     if max_bytes is not None and size > max_bytes:
-        raise DataError(
-            f"{path}: {size:,} bytes are more than the limit of {max_bytes:,}. "
-            "Read fewer rows, or raise max_bytes."
+        raise fault(
+            path,
+            f"{size:,} bytes are more than the limit of {max_bytes:,}. "
+            "Read fewer rows, or raise max_bytes.",
         )
     return size
 
@@ -96,4 +116,4 @@ def read_bytes(path: Path, max_bytes: int) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror}.") from error
+        raise fault(path, f"cannot be read: {error.strerror}.") from error

@@ -9,7 +9,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from scorematching.data.labels import decode
-from scorematching.data.layout import as_stored
+from scorematching.data.layout import as_stored, channels_first
 from scorematching.data.schema import (
     ArraySchema,
     Column,
@@ -37,7 +37,7 @@ def check_values(
         raise DataError(
             f"values must have shape (n, {', '.join(map(str, schema.event))}): got {values.shape}."
         )
-    bad = np.logical_not(np.isfinite(values).reshape(len(values), -1).all(axis=1))
+    bad = np.logical_not(np.isfinite(values).all(axis=tuple(range(1, values.ndim))))
     n_bad = int(np.count_nonzero(bad))
     if n_bad:
         raise DataError(
@@ -121,6 +121,20 @@ def as_array(values: NDArray[np.float64], schema: Schema) -> NDArray[np.generic]
     if len(values) and np.abs(values).max() > np.finfo(dtype).max:
         raise DataError(f"a value of {np.abs(values).max():g} is too large for {dtype}.")
     return values.astype(dtype)
+
+
+def as_rows(values: NDArray[np.float64], schema: Schema) -> NDArray[np.float64]:
+    """Rows ``(n, *event)`` in float64, whole numbers rounded and declared bounds kept.
+
+    Raises
+    ------
+    DataError
+        As `as_array`.
+    """
+    exact = as_array(values, schema)
+    if isinstance(schema, ImageSchema):
+        exact = channels_first(exact, schema.layout)
+    return np.ascontiguousarray(exact, dtype=np.float64)
 
 
 def pixels(values: NDArray[np.float64], schema: ImageSchema) -> NDArray[np.generic]:

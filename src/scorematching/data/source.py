@@ -9,6 +9,7 @@ from scorematching.data.builtin import PREFIX, builtin
 from scorematching.data.dataset import MAX_BYTES, Dataset
 from scorematching.data.images import read_images
 from scorematching.data.npfiles import read_npy
+from scorematching.data.origin import fault
 from scorematching.data.schema import ArraySchema, ImageSchema, Schema, TableSchema
 from scorematching.data.selection import Bound
 from scorematching.data.tables import TABLE_ENDINGS, read_table
@@ -61,7 +62,7 @@ def read(
     try:
         path.is_dir()
     except OSError as error:  # a name longer than the file system allows, say
-        raise DataError(f"{path}: cannot be read: {error.strerror}.") from error
+        raise fault(path, f"cannot be read: {error.strerror}.") from error
     if ending in TABLE_ENDINGS and not path.is_dir():
         if like is not None and not isinstance(like, TableSchema):
             raise _mismatch(path, "a table", like)
@@ -73,9 +74,9 @@ def read(
     if not path.is_dir():
         _check_known(path, ending)
     if given:
-        raise DataError(f"{path}: {', '.join(given)} name columns, and only tables have those.")
+        raise fault(path, f"{', '.join(given)} name columns, and only tables have those.")
     if like is not None and label is not None:
-        raise DataError(f"{path}: the label is that of the fitted model: give none.")
+        raise fault(path, "the label is that of the fitted model: give none.")
     if path.is_dir():
         if like is not None and not isinstance(like, ImageSchema):
             raise _mismatch(path, "a folder of images", like)
@@ -88,19 +89,20 @@ def read(
 def _check_known(path: Path, ending: str) -> None:
     known = ", ".join((*TABLE_ENDINGS, *ARRAY_ENDINGS))
     if not path.exists():
-        raise DataError(
-            f"{path}: no such file or folder. Give a path, or {PREFIX}NAME for a built-in set."
+        raise fault(
+            path, f"no such file or folder. Give a path, or {PREFIX}NAME for a built-in set."
         )
     if ending not in ARRAY_ENDINGS:
-        raise DataError(
-            f"{path}: the ending {ending!r} is not known. Use one of {known}, a folder of PNG or "
-            f"JPEG images, or {PREFIX}NAME."
+        raise fault(
+            path,
+            f"the ending {ending!r} is not known. Use one of {known}, a folder of PNG or "
+            f"JPEG images, or {PREFIX}NAME.",
         )
 
 
 def _mismatch(path: Path, what: str, like: Schema) -> DataError:
     kinds = {TableSchema: "a table", ImageSchema: "images", ArraySchema: "an array"}
-    return DataError(f"{path}: the model was fitted to {kinds[type(like)]}, and this is {what}.")
+    return fault(path, f"the model was fitted to {kinds[type(like)]}, and this is {what}.")
 
 
 __all__ = ["check_writable", "read", "write"]

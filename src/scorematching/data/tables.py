@@ -17,10 +17,9 @@ from scorematching.data.formulas import plain
 from scorematching.data.labels import encode, encode_like
 from scorematching.data.numbers import Numbers, numbers
 from scorematching.data.numerals import parse_cells
-from scorematching.data.origin import Origin
+from scorematching.data.origin import Origin, fault
 from scorematching.data.schema import LabelSchema, TableSchema
 from scorematching.data.selection import Bound, Selection, unknown
-from scorematching.errors import DataError
 
 TEXT_ENDINGS = {".csv": ",", ".tsv": "\t"}
 COLUMNAR_ENDINGS = (".parquet", ".feather", ".arrow")
@@ -74,9 +73,7 @@ def read_table(
         table = read_columns(path, [name for name in names if name in wanted], max_bytes)
         selection = replace(selection, drop=())
     else:
-        raise DataError(
-            f"{path}: a table must end in {', '.join(TABLE_ENDINGS)}: got {path.suffix!r}."
-        )
+        raise fault(path, f"a table must end in {', '.join(TABLE_ENDINGS)}: got {path.suffix!r}.")
     return from_arrow(table, origin, selection, like).with_notes(*notes)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import pyarrow as pa
@@ -18,10 +18,10 @@ from PIL import Image
 from scorematching.data.atomic import check_free, check_free_folder, new_file, new_folder
 from scorematching.data.formulas import neutral
 from scorematching.data.images import CHANNELS, class_folder
+from scorematching.data.origin import fault
 from scorematching.data.restore import as_arrays, as_table, check_values, pixels
 from scorematching.data.schema import ImageSchema, Schema, TableSchema
 from scorematching.data.tables import TABLE_ENDINGS, TEXT_ENDINGS
-from scorematching.errors import DataError
 
 ARRAY_ENDINGS = (".npy", ".npz")
 
@@ -58,20 +58,19 @@ def check_writable(path: str | Path, schema: Schema, overwrite: bool = False) ->
 
 def _fits(path: Path, fits: bool, what: str, endings: str) -> None:
     if not fits:
-        raise DataError(
-            f"{path}: {what} cannot be written to the ending {path.suffix!r}. Use {endings}."
-        )
+        raise fault(path, f"{what} cannot be written to the ending {path.suffix!r}. Use {endings}.")
 
 
 def _check_png(path: Path, schema: ImageSchema) -> None:
     if not schema.integer or schema.low < 0 or schema.high > 255:
-        raise DataError(
-            f"{path}: PNG files hold whole numbers from 0 to 255, and these images do not. "
-            "Write them to .npy or .npz."
+        raise fault(
+            path,
+            "PNG files hold whole numbers from 0 to 255, and these images do not. "
+            "Write them to .npy or .npz.",
         )
     if schema.shape[0] not in CHANNELS.values():
-        raise DataError(
-            f"{path}: PNG files have 1, 3 or 4 channels: got {schema.shape[0]}. Use .npy or .npz."
+        raise fault(
+            path, f"PNG files have 1, 3 or 4 channels: got {schema.shape[0]}. Use .npy or .npz."
         )
 
 
@@ -105,7 +104,7 @@ def write(
     else:
         arrays = as_arrays(values, schema, labels)
         if path.suffix.lower() == ".npy" and "y" in arrays:
-            raise DataError(f"{path}: an NPY file has no room for labels. Use .npz.")
+            raise fault(path, "an NPY file has no room for labels. Use .npz.")
         with new_file(path, overwrite) as temporary, temporary.open("wb") as file:
             if path.suffix.lower() == ".npy":
                 np.save(file, arrays["x"], allow_pickle=False)
@@ -126,16 +125,17 @@ def write_table(path: str | Path, table: pa.Table, *, overwrite: bool = False) -
     path = Path(path)
     ending = path.suffix.lower()
     _fits(path, ending in TABLE_ENDINGS, "a table", ", ".join(TABLE_ENDINGS))
-    with new_file(path, overwrite) as temporary:
+    # A handle, because Arrow takes no path of undecodable bytes.
+    with new_file(path, overwrite) as temporary, temporary.open("wb") as file:
         if ending in TEXT_ENDINGS:
-            _write_text(temporary, table, TEXT_ENDINGS[ending])
+            _write_text(file, table, TEXT_ENDINGS[ending])
         elif ending == ".parquet":
-            pq.write_table(table, temporary)
+            pq.write_table(table, file)
         else:
-            feather.write_feather(table, str(temporary), compression="zstd")
+            feather.write_feather(table, file, compression="zstd")
 
 
-def _write_text(path: Path, table: pa.Table, delimiter: str) -> None:
+def _write_text(file: BinaryIO, table: pa.Table, delimiter: str) -> None:
     header = io.StringIO()
     names = [neutral(name) for name in table.column_names]
     csv.writer(header, delimiter=delimiter, lineterminator="\n").writerow(names)
@@ -148,10 +148,9 @@ def _write_text(path: Path, table: pa.Table, delimiter: str) -> None:
         for column in table.columns
     ]
     options = pacsv.WriteOptions(include_header=False, delimiter=delimiter)
-    with path.open("wb") as file:
-        file.write(header.getvalue().encode())
-        if table.num_rows:
-            pacsv.write_csv(pa.Table.from_arrays(columns, names), file, options)
+    file.write(header.getvalue().encode())
+    if table.num_rows:
+        pacsv.write_csv(pa.Table.from_arrays(columns, names), file, options)
 
 
 def write_images(
