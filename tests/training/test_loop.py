@@ -138,6 +138,23 @@ def test_a_run_is_a_function_of_its_seed_alone(toy: Any, same_state: Same) -> No
     assert not same_state(results[0], results[2])
 
 
+def test_every_step_has_noise_and_dropout_of_its_own(toy: Any) -> None:
+    draws = []
+
+    def loss(module: nn.Module, batch: tuple[Tensor, ...], g: torch.Generator) -> Tensor:
+        ones = torch.ones(40)
+        noise = normal((40,), ones, g)
+        draws.append((noise, nn.functional.dropout(ones, 0.5, training=True)))
+        return toy.loss(module, batch, g)
+
+    list(toy.train(loss=loss))
+    for kind in zip(*draws, strict=True):
+        assert len({tuple(each.tolist()) for each in kind}) == 50
+    # Independent: the correlation over 50 × 40 pairs of neighbours stays within 4/√1960.
+    noise = torch.stack([each for each, _ in draws])
+    assert abs(float((noise[1:] * noise[:-1]).mean())) < 4 / math.sqrt(1960)
+
+
 def test_the_global_random_state_is_neither_read_nor_changed(toy: Any) -> None:
     before = torch.random.get_rng_state()
     for _ in toy.train():

@@ -69,7 +69,8 @@ def take_step(run: Run, loss: Loss, rows: tuple[Tensor, ...], indices: Tensor) -
     parameters = [each for group in groups for each in group["params"]]
     device = parameters[0].device
     batch = tuple(each.index_select(0, indices.to(each.device)).to(device) for each in rows)
-    run.module.train()
+    if not run.module.training:  # someone who read the last record may have evaluated it
+        run.module.train()
     with forked(settings.seed, "dropout", step), torch.enable_grad():
         losses = loss(run.module, batch, seeded(settings.seed, "noise", step))
         if losses.shape != indices.shape:
