@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -16,12 +18,14 @@ from scorematching.configuration import (
     SampleSettings,
     TrainSettings,
     UNetSettings,
+    overridden,
 )
-from scorematching.data import Dataset
+from scorematching.data import Dataset, ImageSchema
 
 SMALLEST_IMAGE = 6
 LARGEST_IMAGE = 128
 FEW_ROWS = 50
+VALIDATIONS = 12
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,40 @@ def choose(data: Dataset, own_net: str | None = None) -> Choice:
     return _for_rows(data, own_net)
 
 
+def settled(
+    data: Dataset,
+    own_net: str | None,
+    configuration: Choice | Configuration | Mapping[str, Any] | None,
+    max_steps: int | None,
+) -> Choice:
+    """The chosen settings with the user's laid over them; a `Choice` made before is kept.
+
+    Raises
+    ------
+    InvalidInput
+        A name of the configuration is unknown or a value unusable.
+    """
+    choice = configuration if isinstance(configuration, Choice) else choose(data, own_net)
+    settings, reasons = choice.configuration, dict(choice.reasons)
+    if isinstance(configuration, Configuration):
+        settings, reasons = configuration, {"all": "as given"}
+    elif isinstance(configuration, Mapping):
+        settings = overridden(settings, dict(configuration), "the configuration")
+        for name in configuration:
+            stale = [key for key in reasons if key == name or key.startswith(f"{name}.")]
+            for key in stale:
+                del reasons[key]
+            reasons[name] = "as given, where it was given"
+    if max_steps is not None:
+        settings = overridden(settings, {"training": {"max_steps": max_steps}}, "max_steps")
+        reasons["training.max_steps"] = f"{max_steps}: as given"
+        every = settings.training.validate_every
+        if every is not None:
+            every = max(min(every, -(-max_steps // 12)), 1)
+            settings = overridden(settings, {"training": {"validate_every": every}}, "max_steps")
+    return Choice(settings, reasons)
+
+
 def _for_rows(data: Dataset, own_net: str | None) -> Choice:
     n, d = data.n, math.prod(data.schema.event)
     dropout = _row_dropout(n)
@@ -49,18 +87,23 @@ def _for_rows(data: Dataset, own_net: str | None) -> Choice:
         "net": f"residual MLP: rows of {d} numbers",
         "net.width": f"{width}: 4 × {d} columns, between 192 and 512",
         "net.dropout": f"{dropout:g}: {n} rows; fewer rows need more",
-        "training.max_steps": f"{steps}: {n} rows; the best of them by validation is kept",
-        "noise": "0.01 to 20 standard deviations of the whitened rows",
+        "training.max_steps": f"{steps}: {n} rows",
+        "noise": "0.01 to 20 standard deviations of the "
+        f"{'whitened' if len(data.schema.event) == 1 else 'standardised'} rows",
     }
     few = n < FEW_ROWS
     if few:
         reasons["validation_fraction"] = f"0: {n} rows are too few to hold some out"
+    else:
+        reasons["validation_fraction"] = "0.1: held-out rows choose the best weights"
     net = MLPSettings(width=width, dropout=dropout)
     return Choice(
         Configuration(
             net=_own(own_net, net, reasons),
             noise=NoiseSettings(sigma_min=0.01, sigma_max=20.0, log_mean=-1.2, log_std=1.2),
-            training=TrainSettings(max_steps=steps, validate_every=max(steps // 12, 1)),
+            training=TrainSettings(
+                max_steps=steps, validate_every=None if few else steps // VALIDATIONS
+            ),
             sampling=SampleSettings(n_evaluations=40, sigma_min=0.01, sigma_max=20.0),
             validation_fraction=0.0 if few else 0.1,
         ),
@@ -77,9 +120,15 @@ def _for_images(data: Dataset, own_net: str | None) -> Choice:
         "net": f"U-Net: images of {height} × {width}",
         "net.channels": f"{channels}: {levels} resolutions down to about 4 to 8 pixels",
         "net.dropout": f"{dropout:g}: {n} images; fewer images need more, to keep from copying",
-        "training.max_steps": "1600: about 2 minutes at 8 × 8 on one core; --time-limit for more",
+        "training.max_steps": "1600: about 2 minutes at 8 × 8 on one core; raise it for more",
         "validation_fraction": "0: with so few steps all images are of use",
-        "noise": "pixel values run from −1 to 1; the spread of a picture is about 1",
+        "dequantise": "false: whole pixel values are taken as they are; samples are rounded",
+        "noise": "0.01 to 20, where "
+        + (
+            "pixel values run from −1 to 1"
+            if isinstance(data.schema, ImageSchema)
+            else "the numbers of a row have unit variance"
+        ),
     }
     net = UNetSettings(channels=channels, dropout=dropout)
     return Choice(

@@ -13,10 +13,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from scorematching.configuration import Configuration, OwnNetSettings, UNetSettings, overridden
+from scorematching.configuration import Configuration, OwnNetSettings, UNetSettings
 from scorematching.data import Dataset, as_dataset
 from scorematching.data.transform import Compose, dequantise
-from scorematching.defaults import choose
+from scorematching.defaults import Choice, settled
 from scorematching.denoising import DenoisingLoss, FlowValidation
 from scorematching.errors import InvalidInput
 from scorematching.fitted import FittedScore
@@ -44,7 +44,7 @@ def fit(
     positive: Collection[str] = (),
     bounds: Mapping[str, tuple[float | None, float | None]] | None = None,
     net: nn.Module | None = None,
-    configuration: Configuration | Mapping[str, Any] | None = None,
+    configuration: Choice | Configuration | Mapping[str, Any] | None = None,
     time_limit: float | None = None,
     max_steps: int | None = None,
     seed: int = 0,
@@ -75,7 +75,8 @@ def fit(
         A module of the user's own in place of ours: F(x, ln σ[, classes]) → like x, x of unit
         variance.
     configuration
-        Settings that replace the chosen ones: a `Configuration`, or a nested dict of some.
+        Settings that replace the chosen ones: a `Configuration`, a nested dict of some, or what
+        `defaults.settled` chose before.
     time_limit
         Seconds for training, turned into a number of steps.
     max_steps
@@ -109,15 +110,15 @@ def fit(
     form = form_of(x)
     data = _dataset(x, labels, columns, drop, label, positive, bounds)
     own = None if net is None else type(net).__name__
-    choice = choose(data, own)
-    settings, reasons = _settled(choice.configuration, choice.reasons, configuration, max_steps)
+    choice = settled(data, own, configuration, max_steps)
+    settings, reasons = choice.configuration, choice.reasons
     if (net is None) == isinstance(settings.net, OwnNetSettings):
         raise InvalidInput(
             "a net of your own is given as net=…, and the configuration's net.type is then 'own'."
         )
     for note in data.notes:
         warnings.warn(note, UserWarning, stacklevel=2)
-    train_data, validation_data = _split(data, validation, settings, seed)
+    train_data, validation_data = split_rows(data, validation, settings, seed)
     model, rows = _prepare(train_data, settings, seed, net, form, reasons, device)
     process = model.process
     validate = None
@@ -179,37 +180,10 @@ def _dataset(
     return as_dataset(x, **given)
 
 
-def _settled(
-    chosen: Configuration,
-    reasons: dict[str, str],
-    configuration: Configuration | Mapping[str, Any] | None,
-    max_steps: int | None,
-) -> tuple[Configuration, dict[str, str]]:
-    """The chosen settings with the user's laid over them."""
-    settings, reasons = chosen, dict(reasons)
-    if isinstance(configuration, Configuration):
-        settings, reasons = configuration, {"all": "as given"}
-    elif configuration is not None:
-        settings = overridden(chosen, dict(configuration), "the configuration")
-        for name in configuration:
-            stale = [key for key in reasons if key == name or key.startswith(f"{name}.")]
-            for key in stale:
-                del reasons[key]
-            reasons[name] = "as given, where it was given"
-    if max_steps is not None:
-        settings = overridden(settings, {"training": {"max_steps": max_steps}}, "max_steps")
-        reasons["training.max_steps"] = f"{max_steps}: as given"
-        every = settings.training.validate_every
-        if every is not None:
-            every = max(min(every, -(-max_steps // 12)), 1)
-            settings = overridden(settings, {"training": {"validate_every": every}}, "max_steps")
-    return settings, reasons
-
-
-def _split(
+def split_rows(
     data: Dataset, validation: Any, settings: Configuration, seed: int
 ) -> tuple[Dataset, Dataset | None]:
-    """Rows to train on, and rows to choose the weights by."""
+    """Rows to train on, and rows to choose the weights by (None without any)."""
     if validation is not None:
         return data, rows_like(validation, data.schema)
     held_out = int(data.n * settings.validation_fraction)
