@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -29,16 +30,38 @@ def bomb(path: Path) -> Path:
     return path
 
 
+@pytest.fixture
+def pool() -> Iterator[pa.MemoryPool]:
+    """A pool that counts what Arrow allocates during one test."""
+    usual = pa.default_memory_pool()
+    counting = pa.proxy_memory_pool(usual)
+    pa.set_memory_pool(counting)
+    yield counting
+    pa.set_memory_pool(usual)
+
+
 @pytest.mark.parametrize("ending", [".parquet", ".feather"])
-def test_a_decompression_bomb_is_refused_without_the_memory(tmp_path: Path, ending: str) -> None:
+def test_a_decompression_bomb_is_refused_without_the_memory(
+    tmp_path: Path, ending: str, pool: pa.MemoryPool
+) -> None:
     path = bomb(tmp_path / f"bomb{ending}")
-    before = pa.default_memory_pool().max_memory()
-    held = pa.total_allocated_bytes()
+    before = pool.max_memory()
     with pytest.raises(DataError, match=f"bomb{ending}: .* more than the limit of 1,048,576"):
         read_columns(path, ["a", "b"], MEGABYTE)
-    grown = pa.default_memory_pool().max_memory() - max(before, held)
-    assert grown < 4 * MEGABYTE
+    assert pool.max_memory() - before < 4 * MEGABYTE
     assert read_columns(path, ["a", "b"], 64 * MEGABYTE).num_rows == ROWS
+    assert pool.max_memory() - before > 16 * MEGABYTE  # so that the measure measures
+
+
+def test_a_feather_buffer_that_claims_a_terabyte_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "claim.feather"
+    feather.write_feather(pa.table({"a": np.zeros(1000)}), str(path), compression="zstd")
+    content = path.read_bytes()
+    claim = (8000).to_bytes(8, "little")
+    assert content.count(claim) == 1
+    path.write_bytes(content.replace(claim, (1 << 40).to_bytes(8, "little")))
+    with pytest.raises(DataError, match="decoded bytes are more than the limit"):
+        read_columns(path, ["a"], MEGABYTE)
 
 
 class Claim:

@@ -49,6 +49,7 @@ def refuse(path: Path, *parts: str, **options: Any) -> None:
         ("a,d\n1,2020-01-31\n2,2020-02-01\n", ["'d' (date or time)", "--drop d"]),
         ("a,d\n1,31.1.2020 10:00\n2,1.2.2020 11:30\n", ["'d' (date or time)"]),
         ("a,d\n1,10:30\n2,11:45:10\n", ["'d' (date or time)"]),
+        ("a,h\n1,0x10\n2,0x11\n", ["'h' (text, 2 distinct values)"]),
         ("a,f\n1,True\n2,false\n", ["'f' (true/false)", "--label f"]),
         ("a,n\n1,9007199254740993\n2,1\n", ["'n', line 2", "9007199254740993", "±2^53"]),
         ("a,n\n1,1\n2,-18446744073709551615\n", ["'n', line 3", "±2^53", "--drop n"]),

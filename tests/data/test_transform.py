@@ -39,6 +39,7 @@ AFTER_BOUNDS = BOUNDS.forward(X)
 COMPOSED = Compose(
     (BOUNDS, standardise(AFTER_BOUNDS), whiten(standardise(AFTER_BOUNDS).forward(AFTER_BOUNDS))[0])
 )
+HALVED = Standardise(torch.zeros(4).double(), torch.full((4,), 2.0).double())
 IMAGES = positive_rows(20, 2, 3, 2)
 MAPS: list[Any] = [
     pytest.param(standardise(X), X, id="standardise"),
@@ -48,6 +49,7 @@ MAPS: list[Any] = [
     pytest.param(whiten(X)[0], X, id="whiten"),
     pytest.param(BOUNDS, X, id="bounds"),
     pytest.param(COMPOSED, X, id="compose"),
+    pytest.param(Compose((HALVED, BOUNDS)), X, id="bounds-last"),
     pytest.param(Compose(()), IMAGES, id="identity"),
 ]
 
