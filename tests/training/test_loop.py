@@ -96,6 +96,14 @@ def test_validation_sees_the_averaged_weights_and_the_best_ones_are_kept(toy: An
     assert not torch.equal(raw["0.weight"], seen[1]["0.weight"])
 
 
+def test_validations_that_draw_at_random_share_their_draws(toy: Any) -> None:
+    def validate(averaged: nn.Module) -> float:
+        return float(nn.functional.dropout(torch.arange(1.0, 20.0), 0.5, training=True).sum())
+
+    records = list(toy.train(validate=validate))
+    assert len({r.validation for r in records if r.validation is not None}) == 1
+
+
 def test_patience_counts_validations_without_improvement(toy: Any) -> None:
     values = iter([3.0, 2.0, 2.0, 2.5, 1.0, 1.0, 1.0, 1.0])
     settings = replace(toy.settings, validate_every=2, patience=3)

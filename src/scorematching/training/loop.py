@@ -237,7 +237,8 @@ class _Session:
 
     def _validation(self, validate: Validate) -> float:
         self.run.averaged.eval()
-        with forked(self.run.settings.seed, "validation", self.run.counters.step):
+        # The same draws each time, so that chance does not pick the best weights.
+        with forked(self.run.settings.seed, "validation"):
             return float(validate(self.run.averaged.module))
 
     def _patience_is_out(self, events: list[str]) -> bool:
