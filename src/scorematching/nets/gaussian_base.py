@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from scorematching.errors import InvalidInput
+
 MAX_RANK = 1024
 
 
@@ -28,6 +30,11 @@ class GaussianBase(nn.Module):
         The diagonal of Λ, ``(k,)``.
     rest
         r, the variance in all other directions, ``()``.
+
+    Raises
+    ------
+    InvalidInput
+        The shapes do not agree.
     """
 
     mean: Tensor
@@ -37,6 +44,13 @@ class GaussianBase(nn.Module):
 
     def __init__(self, mean: Tensor, directions: Tensor, variances: Tensor, rest: Tensor) -> None:
         super().__init__()
+        k = len(variances) if variances.ndim == 1 else -1
+        if directions.shape != (mean.numel(), k) or rest.ndim:
+            raise InvalidInput(
+                f"for a mean of shape {tuple(mean.shape)}, directions must have shape "
+                f"({mean.numel()}, k), variances (k,) and rest (): got {tuple(directions.shape)}, "
+                f"{tuple(variances.shape)} and {tuple(rest.shape)}."
+            )
         self.register_buffer("mean", mean)
         self.register_buffer("directions", directions)
         self.register_buffer("variances", variances)
@@ -52,11 +66,10 @@ class GaussianBase(nn.Module):
         rows = x.detach().double().flatten(1) if x.ndim > 1 else x.detach().double()[:, None]
         mean = rows.mean(0)
         n, d = rows.shape
-        _, singular, vh = torch.linalg.svd((rows - mean) / math.sqrt(n), full_matrices=False)
-        variances = singular**2
+        variances, vectors = _principal((rows - mean) / math.sqrt(n))
         rank = min(d, n - 1, max_rank)
         total = variances.sum()
-        kept, directions = variances[:rank], vh[:rank].T
+        kept, directions = variances[:rank], vectors[:, :rank]
         rest = (total - kept.sum()).clamp(min=0) / max(d - rank, 1)
         floor = 1e-8 * variances[0]
         return cls(
@@ -107,6 +120,20 @@ class GaussianBase(nn.Module):
         square = (flat**2).sum(1) / rest + (rotated**2 * (1 / kept - 1 / rest)).sum(1)
         log_determinant = kept.log().sum() + (d - k) * rest.log()
         return -(square + log_determinant + d * math.log(2 * math.pi)) / 2
+
+
+def _principal(rows: Tensor) -> tuple[Tensor, Tensor]:
+    """Eigenvalues, largest first, and eigenvectors ``(d, k)`` of rowsᵀ rows, k = min(n, d).
+
+    For many rows the matrix itself is far cheaper to decompose than they are; its eigenvalues err
+    by 1e-16 of the largest, far below the floor.
+    """
+    n, d = rows.shape
+    if n >= d:
+        values, vectors = torch.linalg.eigh(rows.T @ rows)
+        return values.flip(0).clamp(min=0), vectors.flip(1)
+    _, singular, vh = torch.linalg.svd(rows, full_matrices=False)
+    return singular**2, vh.T
 
 
 @dataclass(frozen=True)

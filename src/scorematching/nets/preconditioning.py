@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from scorematching.nets.gaussian_base import GaussianBase
 from scorematching.noise.process import Process
-from scorematching.shapes import per_row
+from scorematching.shapes import check_like, per_row
 
 
 class PreconditionedDenoiser(nn.Module):
@@ -39,7 +39,13 @@ class PreconditionedDenoiser(nn.Module):
         self.feed_base = feed_base
 
     def forward(self, x: Tensor, sigma: Tensor, classes: Tensor | None = None) -> Tensor:
-        """E[x₀ | x₀ + σz = x] as the network has it, like x; σ is ``(n,)`` or ``()``."""
+        """E[x₀ | x₀ + σz = x] as the network has it, like x; σ is ``(n,)`` or ``()``.
+
+        Raises
+        ------
+        InvalidInput
+            The network returns another shape than x.
+        """
         sigma = torch.as_tensor(sigma, dtype=x.dtype, device=x.device).expand(len(x))
         denoised: Tensor = self.base(x, sigma)
         inputs = (x - self.base.mean) / per_row(self.base.noised_scale(sigma), x)
@@ -48,7 +54,7 @@ class PreconditionedDenoiser(nn.Module):
             extra = (denoised - self.base.mean) / per_row(scale, x)
             inputs = torch.cat([inputs, extra], 1)
         arguments = (inputs, sigma.log()) if classes is None else (inputs, sigma.log(), classes)
-        correction: Tensor = self.net(*arguments)
+        correction: Tensor = check_like(self.net(*arguments), x, "the network")
         return denoised + per_row(self.base.residual_scale(sigma), x) * correction
 
 
