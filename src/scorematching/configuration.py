@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -111,6 +112,20 @@ class Configuration(_Section):
         return self
 
 
+_NETS: dict[str, type[BaseModel]] = {
+    "ResidualMLP": MLPSettings,
+    "UNet": UNetSettings,
+    "own": OwnNetSettings,
+}
+_SECTIONS: dict[str, type[BaseModel]] = {
+    **_NETS,
+    "noise": NoiseSettings,
+    "training": TrainSettings,
+    "sampling": SampleSettings,
+    "likelihood": LikelihoodSettings,
+}
+
+
 def configuration_from(data: object, source: str = "the configuration") -> Configuration:
     """A configuration from plain JSON.
 
@@ -122,14 +137,37 @@ def configuration_from(data: object, source: str = "the configuration") -> Confi
     try:
         return Configuration.model_validate(data)
     except ValidationError as error:
-        problems = "; ".join(
-            f"{'.'.join(map(str, each['loc'])) or 'all'}: {each['msg']} (got {each['input']!r})"
-            for each in error.errors()
-        )
+        found = error.errors()
+        inner = {each["loc"][:-1] for each in found}  # the cause, where its section complains too
+        problems = "; ".join(_problem(each) for each in found if each["loc"] not in inner)
         raise InvalidInput(f"{source} is unusable: {problems}.") from error
 
 
-def overridden(base: Configuration, changes: dict[str, Any], source: str) -> Configuration:
+def _problem(each: Mapping[str, Any]) -> str:
+    """One complaint of pydantic in the words of a user: the dotted name, what and got."""
+    path = [str(part) for part in each["loc"]]
+    section: type[BaseModel] = Configuration
+    for part in path[:-1]:
+        section = _SECTIONS.get(part, section)
+    name = ".".join(part for part in path if part not in _NETS)
+    if each["type"] == "extra_forbidden":
+        return f"{name} is no setting; there are {', '.join(section.model_fields)}"
+    message = str(each["msg"]).removeprefix("Value error, ")
+    if isinstance(each["input"], dict):
+        return f"{name}: {message}" if name else message
+    return f"{name}: {message} (got {each['input']!r:.80})"
+
+
+def names_given(changes: Mapping[str, Any]) -> list[str]:
+    """The dotted names of nested changes, ``training.max_steps`` say, in their order."""
+    names = []
+    for name, value in changes.items():
+        inner = [f"{name}.{each}" for each in value] if isinstance(value, Mapping) else [name]
+        names += inner
+    return names
+
+
+def overridden(base: Configuration, changes: Mapping[str, Any], source: str) -> Configuration:
     """base with nested changes laid over it; a net of another type starts from its defaults.
 
     Raises
@@ -137,18 +175,18 @@ def overridden(base: Configuration, changes: dict[str, Any], source: str) -> Con
     InvalidInput
         As `configuration_from`.
     """
-    if not isinstance(changes, dict):
+    if not isinstance(changes, Mapping):
         raise InvalidInput(f"{source} must be a table of settings: got {type(changes).__name__}.")
     merged = base.model_dump(mode="json")
     for name, value in changes.items():
         current = merged.get(name)
         another_net = (
-            isinstance(value, dict)
+            isinstance(value, Mapping)
             and isinstance(current, dict)
             and value.get("type", current.get("type")) != current.get("type")
         )
-        if isinstance(value, dict) and isinstance(current, dict) and not another_net:
+        if isinstance(value, Mapping) and isinstance(current, dict) and not another_net:
             merged[name] = {**current, **value}
         else:
-            merged[name] = value
+            merged[name] = dict(value) if isinstance(value, Mapping) else value
     return configuration_from(merged, source)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,22 +17,13 @@ from scorematching.configuration import (
     SampleSettings,
     TrainSettings,
     UNetSettings,
-    overridden,
 )
 from scorematching.data import Dataset, ImageSchema
+from scorematching.settling import VALIDATIONS, Choice, laid_over
 
 SMALLEST_IMAGE = 6
 LARGEST_IMAGE = 128
 FEW_ROWS = 50
-VALIDATIONS = 12
-
-
-@dataclass(frozen=True)
-class Choice:
-    """A configuration and why: reasons by the dotted name of a setting."""
-
-    configuration: Configuration
-    reasons: dict[str, str]
 
 
 def choose(data: Dataset, own_net: str | None = None) -> Choice:
@@ -49,33 +39,28 @@ def settled(
     own_net: str | None,
     configuration: Choice | Configuration | Mapping[str, Any] | None,
     max_steps: int | None,
+    *,
+    validation: bool = False,
 ) -> Choice:
     """The chosen settings with the user's laid over them; a `Choice` made before is kept.
+
+    Parameters
+    ----------
+    data, own_net
+        As in `choose`.
+    configuration, max_steps
+        What the user asks for.
+    validation
+        Whether there are rows to validate by, next to the data.
 
     Raises
     ------
     InvalidInput
-        A name of the configuration is unknown or a value unusable.
+        A setting is unknown, unusable, or would have no effect.
     """
     choice = configuration if isinstance(configuration, Choice) else choose(data, own_net)
-    settings, reasons = choice.configuration, dict(choice.reasons)
-    if isinstance(configuration, Configuration):
-        settings, reasons = configuration, {"all": "as given"}
-    elif isinstance(configuration, Mapping):
-        settings = overridden(settings, dict(configuration), "the configuration")
-        for name in configuration:
-            stale = [key for key in reasons if key == name or key.startswith(f"{name}.")]
-            for key in stale:
-                del reasons[key]
-            reasons[name] = "as given, where it was given"
-    if max_steps is not None:
-        settings = overridden(settings, {"training": {"max_steps": max_steps}}, "max_steps")
-        reasons["training.max_steps"] = f"{max_steps}: as given"
-        every = settings.training.validate_every
-        if every is not None:
-            every = max(min(every, -(-max_steps // 12)), 1)
-            settings = overridden(settings, {"training": {"validate_every": every}}, "max_steps")
-    return Choice(settings, reasons)
+    given = None if isinstance(configuration, Choice) else configuration
+    return laid_over(choice, given, max_steps, own_net=own_net is not None, validation=validation)
 
 
 def _for_rows(data: Dataset, own_net: str | None) -> Choice:

@@ -12,6 +12,7 @@ from scorematching.nets import ForClasses, NoisedBase, PreconditionedDenoiser, U
 from scorematching.noise import EDM, DenoiserScore
 from scorematching.objectives import LogNormalTimes, ncsn
 from scorematching.shapes import event_size
+from scorematching.typing import Trace
 
 VALIDATION_STEPS = 10
 
@@ -40,6 +41,7 @@ class FlowValidation:
     """Minus the mean held-out log-density of the preprocessed rows, by a coarse flow."""
 
     process: EDM
+    trace: Trace
     rows: Tensor
     classes: Tensor | None = None
 
@@ -52,6 +54,7 @@ class FlowValidation:
             self.rows,
             prior=NoisedBase(denoiser.base, self.process.sigma_max),
             n_steps=VALIDATION_STEPS,
+            trace=self.trace,
             step_doubling=False,
         )
         return -result.value.double().mean().item()

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import dataclasses
 import warnings
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from scorematching.configuration import Configuration, OwnNetSettings, UNetSettings
+from scorematching.batched import process_of, trace_of
+from scorematching.configuration import Configuration, UNetSettings
 from scorematching.data import Dataset, as_dataset
-from scorematching.data.transform import Compose, dequantise
-from scorematching.defaults import Choice, settled
+from scorematching.defaults import settled
 from scorematching.denoising import DenoisingLoss, FlowValidation
 from scorematching.errors import InvalidInput
 from scorematching.fitted import FittedScore
@@ -24,9 +21,18 @@ from scorematching.forms import Form, form_of, rows_like
 from scorematching.nets import GaussianBase, PreconditionedDenoiser
 from scorematching.objectives import LogNormalTimes
 from scorematching.preprocessing import preprocessing
-from scorematching.random import forked, seeded
+from scorematching.random import forked
 from scorematching.saved import build_net
-from scorematching.training import Interrupts, Record, TrainingSettings, logged, shown, train
+from scorematching.settling import Choice, training_settings
+from scorematching.shapes import event_size
+from scorematching.training import Interrupts, Record, logged, shown, train
+from scorematching.training_rows import (
+    at_most,
+    class_frequencies,
+    dequantised,
+    hold_out,
+    prepared,
+)
 
 VALIDATION_ROWS = 256
 CHECKPOINTS = "checkpoints"
@@ -38,6 +44,7 @@ def fit(
     *,
     labels: Any = None,
     validation: Any = None,
+    validation_labels: Any = None,
     columns: Sequence[str] | None = None,
     drop: Collection[str] = (),
     label: str | None = None,
@@ -66,14 +73,15 @@ def fit(
         Arrow table, or a `data.Dataset` (what `data.read` returns for a file).
     labels
         For arrays: a class a row, to fit all classes in one conditional model.
-    validation
-        Rows to choose the best weights by, of the form of x; a tenth of x by default.
+    validation, validation_labels
+        Rows to choose the best weights by, of the form of x, and their classes where x is an
+        array with labels; a tenth of x by default.
     columns, drop, label, positive, bounds
         For frames: the columns to use or leave out, the label column, and the columns that are
         positive or bounded, ``{name: (low, high)}``.
     net
-        A module of the user's own in place of ours: F(x, ln σ[, classes]) → like x, x of unit
-        variance.
+        A module of the user's own in place of ours, trained in place: F(x, ln σ[, classes]) → like
+        x, for rows x ``(n, *event)`` of unit variance, ln σ ``(n,)`` and classes ``(n,)``.
     configuration
         Settings that replace the chosen ones: a `Configuration`, a nested dict of some, or what
         `defaults.settled` chose before.
@@ -106,33 +114,37 @@ def fit(
         The data or an option are unusable; the message says which and what would work.
     TrainingFailed
         The loss was not finite too many times in a row.
+    RunLocked, CorruptCheckpoint, Interrupted, OSError
+        With ``out``: see `training.train`.
     """
-    form = form_of(x)
-    data = _dataset(x, labels, columns, drop, label, positive, bounds)
-    own = None if net is None else type(net).__name__
-    choice = settled(data, own, configuration, max_steps)
-    settings, reasons = choice.configuration, choice.reasons
-    if (net is None) == isinstance(settings.net, OwnNetSettings):
-        raise InvalidInput(
-            "a net of your own is given as net=…, and the configuration's net.type is then 'own'."
-        )
-    for note in data.notes:
+    data = as_dataset(
+        x, labels, columns=columns, drop=drop, label=label, positive=positive, bounds=bounds
+    )
+    own_net = None if net is None else type(net).__name__
+    choice = settled(data, own_net, configuration, max_steps, validation=validation is not None)
+    settings = choice.configuration
+    training = training_settings(settings, seed, time_limit)
+    train_data, held_out = split_rows(data, validation, settings, training.seed, validation_labels)
+    model, rows, notes = _prepare(train_data, choice, training.seed, net, form_of(x), device)
+    for note in (*data.notes, *notes):
         warnings.warn(note, UserWarning, stacklevel=2)
-    train_data, validation_data = split_rows(data, validation, settings, seed)
-    model, rows = _prepare(train_data, settings, seed, net, form, reasons, device)
-    process = model.process
+    process = process_of(settings)
     validate = None
-    if validation_data is not None:
-        few = _subset(validation_data, np.arange(min(validation_data.n, VALIDATION_ROWS)))
-        held_out = _prepared(model.transform, few, settings, seed, device)
-        validate = FlowValidation(process, *held_out)
+    if held_out is not None:
+        few = at_most(held_out, VALIDATION_ROWS, training.seed)
+        values = dequantised(few, training.seed, enabled=settings.dequantise)
+        validate = FlowValidation(
+            process,
+            trace_of(settings.likelihood, event_size(rows[0])),
+            *prepared(model.transform, values, few, model.denoiser.base.mean),
+        )
     times = LogNormalTimes(settings.noise.log_mean, settings.noise.log_std)
     folder = None if out is None else Path(out)
     records = train(
         model.denoiser,
         DenoisingLoss(process, times),
         rows,
-        _training_settings(settings, seed, time_limit, validate=validate is not None),
+        training,
         validate=validate,
         folder=None if folder is None else folder / CHECKPOINTS,
         resume=resume,
@@ -148,116 +160,91 @@ def fit(
     return model
 
 
-def _dataset(
-    x: Any,
-    labels: Any,
-    columns: Sequence[str] | None,
-    drop: Collection[str],
-    label: str | None,
-    positive: Collection[str],
-    bounds: Mapping[str, tuple[float | None, float | None]] | None,
-) -> Dataset:
-    options: dict[str, Any] = {
-        "columns": columns,
-        "drop": drop,
-        "label": label,
-        "positive": positive,
-        "bounds": bounds,
-    }
-    given = {name: value for name, value in options.items() if value}
-    form = form_of(x)
-    if form in (Form.ARRAY, Form.TENSOR) and given:
-        raise InvalidInput(
-            f"{', '.join(given)} name columns, and an array has none. Pass a pandas, polars or "
-            "Arrow table."
-        )
-    if labels is not None:
-        if form not in (Form.ARRAY, Form.TENSOR):
-            raise InvalidInput(
-                "labels= goes with arrays: name the label column of a table by label=NAME."
-            )
-        given["labels"] = labels
-    return as_dataset(x, **given)
-
-
 def split_rows(
-    data: Dataset, validation: Any, settings: Configuration, seed: int
+    data: Dataset,
+    validation: Any,
+    settings: Configuration,
+    seed: int,
+    validation_labels: Any = None,
 ) -> tuple[Dataset, Dataset | None]:
-    """Rows to train on, and rows to choose the weights by (None without any)."""
-    if validation is not None:
-        return data, rows_like(validation, data.schema)
-    held_out = int(data.n * settings.validation_fraction)
-    if held_out < 1:
-        return data, None
-    order = torch.randperm(data.n, generator=seeded(seed, "validation split")).numpy()
-    return _subset(data, order[held_out:]), _subset(data, order[:held_out])
+    """Rows to train on, and rows to choose the weights by (None without any).
 
-
-def _subset(data: Dataset, index: NDArray[np.int64]) -> Dataset:
-    labels = None if data.labels is None else data.labels[index]
-    return dataclasses.replace(data, values=data.values[index], labels=labels)
+    Raises
+    ------
+    InvalidInput
+        The validation rows are not like the data, or lack the labels that those have.
+    """
+    if validation is None:
+        if validation_labels is not None:
+            raise InvalidInput("validation_labels are those of validation=…, which is not given.")
+        return hold_out(data, settings.validation_fraction, seed)
+    held_out = rows_like(validation, data.schema, validation_labels)
+    if data.labels is not None and held_out.labels is None:
+        raise InvalidInput(
+            "the model is fitted with labels, and the validation rows have none: "
+            "pass validation_labels=…, or a frame with the label column."
+        )
+    return data, held_out
 
 
 def _prepare(
     data: Dataset,
-    settings: Configuration,
+    choice: Choice,
     seed: int,
     net: nn.Module | None,
     form: Form,
-    reasons: dict[str, str],
     device: str | torch.device,
-) -> tuple[FittedScore, tuple[Tensor, ...]]:
-    """The model before training, and the preprocessed rows to train it on."""
-    transform, notes = preprocessing(data, _dequantised(data, settings, seed))
-    for note in notes:
-        warnings.warn(note, UserWarning, stacklevel=3)
-    rows = _prepared(transform, data, settings, seed, device)
-    n_classes, frequencies = 0, None
-    if data.labels is not None and data.schema.label is not None:
-        n_classes = len(data.schema.label.classes)
-        counts = np.bincount(data.labels, minlength=n_classes)
-        frequencies = tuple((counts / counts.sum()).tolist())
+) -> tuple[FittedScore, tuple[Tensor, ...], tuple[str, ...]]:
+    """The model before training, the preprocessed rows to train it on, and what to warn of."""
+    settings = choice.configuration
+    values = dequantised(data, seed, enabled=settings.dequantise)
+    transform, notes = preprocessing(data, values)
+    frequencies = class_frequencies(data)
+    if data.schema.label is not None and frequencies is not None and 0 in frequencies:
+        absent = [c for c, p in zip(data.schema.label.classes, frequencies, strict=True) if p == 0]
+        notes += (f"no row to train on is of the classes {', '.join(absent[:12])}.",)
+    rows = prepared(transform, values, data, _like(net, device))
+    own = net is not None
     if net is None:
         with forked(seed, "initialisation"):
-            net = build_net(settings, data.schema.event, n_classes)
+            net = build_net(settings, data.schema.event, len(frequencies or ()))
     feed_base = isinstance(settings.net, UNetSettings)
     denoiser = PreconditionedDenoiser(net, GaussianBase.fit(rows[0]), feed_base=feed_base)
+    denoiser = denoiser.to(rows[0].device)
+    if own:
+        _try_out(denoiser, rows, seed)
     model = FittedScore(
-        denoiser.to(device), transform, data.schema, settings, reasons, frequencies, form
+        denoiser, transform, data.schema, settings, choice.reasons, frequencies, form
     )
-    return model, rows
+    return model, rows, notes
 
 
-def _dequantised(data: Dataset, settings: Configuration, seed: int) -> Tensor:
-    values = torch.from_numpy(data.values)
-    if not settings.dequantise:
-        return values
-    return dequantise(values, data.schema, seeded(seed, "dequantise", data.n))
+def _like(net: nn.Module | None, device: str | torch.device) -> Tensor:
+    """An empty tensor of the device and of the net's dtype: float32, or float64 if its own is."""
+    double = net is not None and any(p.dtype == torch.float64 for p in net.parameters())
+    try:
+        return torch.empty(0, dtype=torch.float64 if double else torch.float32, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise InvalidInput(f"device {str(device)!r} cannot be used: {error}.") from error
 
 
-def _prepared(
-    transform: Compose,
-    data: Dataset,
-    settings: Configuration,
-    seed: int,
-    device: str | torch.device,
-) -> tuple[Tensor, ...]:
-    """The preprocessed rows, and their classes where they have any."""
-    values = transform.forward(_dequantised(data, settings, seed)).float().to(device)
-    if data.labels is None:
-        return (values,)
-    return values, torch.from_numpy(data.labels).to(device)
+def _try_out(denoiser: PreconditionedDenoiser, rows: tuple[Tensor, ...], seed: int) -> None:
+    """Call a net of the user's on two rows, so that what it cannot take is said before training.
 
-
-def _training_settings(
-    settings: Configuration, seed: int, time_limit: float | None, *, validate: bool
-) -> TrainingSettings:
-    training = settings.training.model_dump(exclude={"n_members", "batch_size"})
-    if not validate:
-        training |= {"validate_every": None, "patience": None}
-    return TrainingSettings(
-        **training,
-        batch_size=settings.training.batch_size * settings.training.n_members,
-        seed=seed,
-        time_limit=time_limit,
-    )
+    Raises
+    ------
+    InvalidInput
+        It raises, whatever that is, or returns another shape.
+    """
+    two = [each[:2] for each in rows]
+    try:
+        with torch.no_grad(), forked(seed, "trial"):
+            denoiser.eval()(two[0], two[0].new_ones(2), *two[1:])
+    except InvalidInput:
+        raise
+    except Exception as error:
+        shapes = [f"x {tuple(two[0].shape)}", "ln σ (2,)", *(["classes (2,)"] if two[1:] else [])]
+        raise InvalidInput(
+            f"the net cannot be called on {', '.join(shapes)} of {two[0].dtype}: "
+            f"{type(error).__name__}: {error}. It must take them and return a tensor like x."
+        ) from error

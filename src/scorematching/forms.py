@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from enum import Enum
 from typing import Any
 
@@ -10,11 +11,21 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from scorematching.data import ArraySchema, Dataset, Schema, TableSchema, as_dataset, from_array
+from scorematching.data import (
+    ArraySchema,
+    Dataset,
+    ImageSchema,
+    Schema,
+    TableSchema,
+    as_dataset,
+    from_array,
+)
+from scorematching.data.arrays import as_numpy
 from scorematching.data.frames import is_frame
-from scorematching.data.labels import encode_like
+from scorematching.data.labels import decode, encode_like
+from scorematching.data.layout import as_stored
 from scorematching.data.origin import Origin
-from scorematching.data.restore import as_array, as_table
+from scorematching.data.restore import as_array, as_table, pixels
 from scorematching.errors import InvalidInput
 
 
@@ -50,8 +61,7 @@ def given_back(
     Frames and Datasets carry the labels; arrays and tensors do not.
     """
     if form is Form.DATASET:
-        exact = np.asarray(as_array(values, schema), dtype=np.float64).reshape(values.shape)
-        return Dataset(exact, schema, labels)
+        return Dataset(_exact(values, schema), schema, labels)
     if form in (Form.ARRAY, Form.TENSOR):
         array = as_array(values, schema)
         return torch.from_numpy(np.ascontiguousarray(array)) if form is Form.TENSOR else array
@@ -59,12 +69,35 @@ def given_back(
         raise InvalidInput(f"only tables can be given back as {form.value}.")
     table = as_table(values, schema, labels)
     if form is Form.PANDAS:
+        _library(form)
         return table.to_pandas()
-    if form is Form.POLARS:
-        import polars
+    return _library(form).from_arrow(table) if form is Form.POLARS else table
 
-        return polars.from_arrow(table)
-    return table
+
+def _library(form: Form) -> Any:
+    """The library of the user's frames, which this one does not depend on."""
+    try:
+        return importlib.import_module(form.value)
+    except ImportError as error:
+        raise InvalidInput(
+            f"the rows come as {form.value} frames, and {form.value} cannot be imported: {error}. "
+            "Install it, or take Arrow tables: dataclasses.replace(fitted, form=Form.ARROW)."
+        ) from error
+
+
+def _exact(values: NDArray[np.float64], schema: Schema) -> NDArray[np.float64]:
+    """What `as_array` gives, as values ``(n, *event)``: images are not moved to their layout."""
+    if isinstance(schema, ImageSchema):
+        return pixels(values, schema).astype(np.float64)
+    return as_array(values, schema).astype(np.float64)
+
+
+def shaped_like(x: Any, rows: Tensor, schema: Schema) -> Tensor | NDArray[np.float64]:
+    """rows ``(n, *event)`` with the axes of x, images in its layout; a tensor if x is one."""
+    shape = getattr(x, "shape", None)
+    if isinstance(schema, ImageSchema) and shape is not None and tuple(shape) != rows.shape:
+        rows = torch.from_numpy(np.ascontiguousarray(as_stored(rows.numpy(), schema.layout)))
+    return rows if isinstance(x, Tensor) else rows.numpy()
 
 
 def rows_like(x: Any, schema: Schema, labels: Any = None) -> Dataset:
@@ -73,24 +106,20 @@ def rows_like(x: Any, schema: Schema, labels: Any = None) -> Dataset:
     Raises
     ------
     InvalidInput
-        They have other columns or another shape, hold NaN or infinities, or a Dataset or frame is
-        given labels beside its own.
+        They have other columns or another shape, hold NaN or infinities, carry labels that the
+        model has not, or a Dataset or frame is given labels beside its own.
     """
     if isinstance(x, Dataset):
-        if x.schema.event != schema.event:
-            raise InvalidInput(
-                f"the model was fitted to rows of shape {schema.event}: got {x.schema.event}."
-            )
-        data = x
+        data = _dataset_like(x, schema)
     elif is_frame(x):
         if not isinstance(schema, TableSchema):
             raise InvalidInput(
-                f"the model was fitted to arrays of shape (n, {schema.event}): got a frame."
+                f"the model was fitted to an array whose rows have shape {schema.event}: got a "
+                "frame. Pass its values: x.to_numpy()."
             )
         data = as_dataset(x, like=schema)
     elif isinstance(schema, TableSchema):
-        like = ArraySchema((len(schema.modelled),))
-        data = from_array(np.asarray(x, dtype=np.float64), like=like)
+        data = from_array(x, like=ArraySchema(schema.event))
     else:
         data = from_array(x, like=schema)
     if labels is None:
@@ -98,6 +127,30 @@ def rows_like(x: Any, schema: Schema, labels: Any = None) -> Dataset:
     if data.labels is not None:
         raise InvalidInput("the rows carry labels of their own: leave labels= out.")
     return Dataset(data.values, schema, codes_of(labels, data.n, schema), data.notes)
+
+
+def _dataset_like(data: Dataset, schema: Schema) -> Dataset:
+    """data, if it has the columns or the shape of the schema; its classes by their names."""
+    ours, theirs = f"shape {schema.event}", f"shape {data.schema.event}"
+    if isinstance(schema, TableSchema) and isinstance(data.schema, TableSchema):
+        ours, theirs = _columns(schema), _columns(data.schema)
+    if ours != theirs:
+        raise InvalidInput(
+            f"the model was fitted to rows of {ours:.200}: got {theirs:.200}. Read them for this "
+            "model: data.read(…, like=fitted.schema)."
+        )
+    if data.labels is None or data.schema.label is None:
+        return data
+    if schema.label is None:
+        raise InvalidInput("the model was fitted without labels: read the rows without label=.")
+    if data.schema.label.classes == schema.label.classes:
+        return data
+    names = decode(data.labels, data.schema.label)
+    return Dataset(data.values, schema, encode_like(schema.label, names, Origin("Dataset")))
+
+
+def _columns(schema: TableSchema) -> str:
+    return f"the columns {', '.join(repr(column.name) for column in schema.modelled)}"
 
 
 def codes_of(labels: Any, n: int, schema: Schema) -> NDArray[np.int64]:
@@ -110,7 +163,9 @@ def codes_of(labels: Any, n: int, schema: Schema) -> NDArray[np.int64]:
     """
     if schema.label is None:
         raise InvalidInput("the model was fitted without labels: leave labels out.")
-    cells = [labels] * n if isinstance(labels, str | int) else np.asarray(labels).tolist()
+    origin = Origin("labels")
+    cells = as_numpy(labels, origin).tolist()
+    cells = cells if isinstance(cells, list) else [cells] * n
     if len(cells) != n:
         raise InvalidInput(f"expected one label, or one for each of {n} rows: got {len(cells)}.")
-    return encode_like(schema.label, cells, Origin("labels"))
+    return encode_like(schema.label, cells, origin)

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -17,14 +18,16 @@ from torch import Tensor, nn
 from scorematching.configuration import (
     Configuration,
     MLPSettings,
+    OwnNetSettings,
     UNetSettings,
     configuration_from,
 )
-from scorematching.data import Schema, schema_from_json
+from scorematching.data import schema_from_json
 from scorematching.data.transform import Compose
 from scorematching.errors import CorruptCheckpoint, InvalidInput
 from scorematching.forms import Form
 from scorematching.nets import Ensemble, GaussianBase, PreconditionedDenoiser, ResidualMLP, UNet
+from scorematching.random import forked
 from scorematching.storage import (
     NewerFormat,
     has_snapshot,
@@ -34,12 +37,9 @@ from scorematching.storage import (
     write_snapshot,
 )
 
-if TYPE_CHECKING:
-    from scorematching.fitted import FittedScore
-
 FORMAT_VERSION = 1
 FOLDER = "model"
-MAX_PARAMETERS = 2**30
+BASE = ("mean", "directions", "variances", "rest")
 
 
 def build_net(configuration: Configuration, event: tuple[int, ...], n_classes: int) -> nn.Module:
@@ -76,32 +76,30 @@ def build_net(configuration: Configuration, event: tuple[int, ...], n_classes: i
     return members[0] if len(members) == 1 else Ensemble(members)
 
 
-def model_files(fitted: FittedScore) -> dict[str, bytes]:
+def save_parts(fields: Mapping[str, Any], folder: Path) -> None:
+    """Write the fields of a `FittedScore`; see `FittedScore.save`."""
+    write_snapshot(folder / FOLDER, "model", model_files(fields))
+
+
+def model_files(fields: Mapping[str, Any]) -> dict[str, bytes]:
     """The files of a saved model, by name."""
+    denoiser, transform = fields["denoiser"], fields["transform"]
     form = {
         "format_version": FORMAT_VERSION,
-        "schema": fitted.schema.to_json(),
-        "configuration": fitted.configuration.model_dump(mode="json"),
-        "reasons": fitted.reasons,
-        "transform": fitted.transform.to_json(),
-        "class_frequencies": fitted.class_frequencies,
-        "form": fitted.form.value,
-        "feed_base": fitted.denoiser.feed_base,
+        "schema": fields["schema"].to_json(),
+        "configuration": fields["configuration"].model_dump(mode="json"),
+        "reasons": fields["reasons"],
+        "transform": transform.to_json(),
+        "class_frequencies": fields["class_frequencies"],
+        "form": fields["form"].value,
+        "feed_base": denoiser.feed_base,
     }
-    tensors = {f"denoiser.{k}": v for k, v in fitted.denoiser.state_dict().items()}
-    tensors |= {f"transform.{k}": v for k, v in fitted.transform.tensors().items()}
+    tensors = {f"denoiser.{k}": v for k, v in denoiser.state_dict().items()}
+    tensors |= {f"transform.{k}": v for k, v in transform.tensors().items()}
     return {
         "model.json": json.dumps(form, indent=1, allow_nan=False).encode(),
         "weights.safetensors": pack_tensors(tensors),
     }
-
-
-def save_fitted(fitted: FittedScore, folder: Path) -> None:
-    """See `FittedScore.save`."""
-    folder.mkdir(parents=True, exist_ok=True)
-    root = folder / FOLDER
-    count = len(list(root.glob("v*"))) if root.is_dir() else 0
-    write_snapshot(root, f"v{count + 1:04d}", model_files(fitted))
 
 
 def load_parts(folder: Path, net: nn.Module | None) -> tuple[dict[str, Any], tuple[str, ...]]:
@@ -115,78 +113,86 @@ def load_parts(folder: Path, net: nn.Module | None) -> tuple[dict[str, Any], tup
     snapshot = read_snapshot(root)
     try:
         form = json.loads(snapshot.files["model.json"])
-        version = form.get("format_version")
+        version = form["format_version"]
         if isinstance(version, int) and version > FORMAT_VERSION:
             raise NewerFormat(
                 f"{folder} was written by a newer version of scorematching (format {version}, "
                 f"this one reads up to {FORMAT_VERSION}): upgrade the package."
             )
         tensors = unpack_tensors(snapshot.files["weights.safetensors"])
-        schema = schema_from_json(form["schema"])
-        configuration = configuration_from(form["configuration"], f"the model in {folder}")
-        transform = Compose.from_json(form["transform"], _under(tensors, "transform."))
-        frequencies = form["class_frequencies"]
-        fields: dict[str, Any] = {
-            "transform": transform,
-            "schema": schema,
-            "configuration": configuration,
-            "reasons": {str(k): str(v) for k, v in form["reasons"].items()},
-            "class_frequencies": None if frequencies is None else tuple(map(float, frequencies)),
-            "form": Form(form["form"]),
-        }
+        fields = _fields(form, tensors)
+        weights = _under(tensors, "denoiser.")
+        base = GaussianBase(*(weights[f"base.{name}"] for name in BASE))
+        _check_rows(fields, base)
         feed_base = bool(form["feed_base"])
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
-        if isinstance(error, InvalidInput) and "net=" in str(error):
-            raise
+        given = net is not None
+        if net is None and not isinstance(fields["configuration"].net, OwnNetSettings):
+            net = _blank(fields, _under(weights, "net."))
+    except (KeyError, TypeError, AttributeError, ValueError, RecursionError, RuntimeError) as error:
         raise CorruptCheckpoint(
             f"the model in {folder} is damaged: {type(error).__name__}: {error}. Save it again."
         ) from error
-    weights = _under(tensors, "denoiser.")
-    own = net is not None
-    n_classes = 0 if frequencies is None else len(frequencies)
-    if not own:
-        with torch.device("meta"):
-            blank = build_net(configuration, schema.event, n_classes)
-        _check_size(blank, folder)
-        net = build_net(configuration, schema.event, n_classes)
-    assert net is not None
-    fields["denoiser"] = _filled(net, weights, schema, feed_base, own, folder)
-    return fields, snapshot.warnings
-
-
-def _check_size(net: nn.Module, folder: Path) -> None:
-    count = sum(parameter.numel() for parameter in net.parameters())
-    if count > MAX_PARAMETERS:
-        raise CorruptCheckpoint(f"the model in {folder} asks for {count} parameters.")
-
-
-def _filled(
-    net: nn.Module,
-    weights: dict[str, Tensor],
-    schema: Schema,
-    feed_base: bool,
-    own: bool,
-    folder: Path,
-) -> PreconditionedDenoiser:
-    """The denoiser with the saved weights in it."""
+    if net is None:
+        net = build_net(fields["configuration"], fields["schema"].event, 0)
+    denoiser = PreconditionedDenoiser(net, base, feed_base=feed_base)
     try:
-        base = GaussianBase(
-            *(weights[f"base.{name}"] for name in ("mean", "directions", "variances", "rest"))
-        )
-        if tuple(base.mean.shape) != tuple(schema.event):
-            raise KeyError("base.mean has another shape than a row")
-        denoiser = PreconditionedDenoiser(net, base, feed_base=feed_base)
         denoiser.load_state_dict(weights, strict=True)
-    except (KeyError, RuntimeError) as error:
-        if own:
-            raise InvalidInput(
-                f"the weights in {folder} do not fit the net that was given: {error}. Build it "
-                "with the arguments it was fitted with."
+    except RuntimeError as error:
+        if not given:
+            raise CorruptCheckpoint(
+                f"the weights in {folder} do not fit its settings: {error}. Save it again."
             ) from error
-        raise CorruptCheckpoint(
-            f"the weights in {folder} do not fit its settings: {error}"
+        raise InvalidInput(
+            f"the weights in {folder} do not fit the net that was given: {error}. Build it with "
+            "the arguments it was fitted with."
         ) from error
-    return denoiser.eval()
+    return {**fields, "denoiser": denoiser.to(base.mean).eval()}, snapshot.warnings
+
+
+def _fields(form: dict[str, Any], tensors: dict[str, Tensor]) -> dict[str, Any]:
+    """The fields of a saved `FittedScore` but for the denoiser."""
+    frequencies = form["class_frequencies"]
+    return {
+        "transform": Compose.from_json(form["transform"], _under(tensors, "transform.")),
+        "schema": schema_from_json(form["schema"]),
+        "configuration": configuration_from(form["configuration"]),
+        "reasons": {str(k): str(v) for k, v in form["reasons"].items()},
+        "class_frequencies": None if frequencies is None else tuple(map(float, frequencies)),
+        "form": Form(form["form"]),
+    }
+
+
+def _check_rows(fields: dict[str, Any], base: GaussianBase) -> None:
+    """Raise ValueError where the parts are not of one event shape and one set of classes."""
+    schema, frequencies = fields["schema"], fields["class_frequencies"]
+    if tuple(base.mean.shape) != schema.event:
+        raise ValueError(f"rows of shape {schema.event} and a mean of {tuple(base.mean.shape)}")
+    row = base.mean.double()[None]
+    if fields["transform"].inverse(row).shape != row.shape:
+        raise ValueError("the transform is of another shape than the rows")
+    n_classes = 0 if schema.label is None else len(schema.label.classes)
+    if len(frequencies or ()) != n_classes or not all(0 <= p <= 1 for p in frequencies or ()):
+        raise ValueError(f"{n_classes} classes and the frequencies {frequencies}")
+
+
+def _blank(fields: dict[str, Any], weights: dict[str, Tensor]) -> nn.Module:
+    """The network to be filled with the weights; nothing is allocated unless they fit."""
+    arguments = (
+        fields["configuration"],
+        fields["schema"].event,
+        len(fields["class_frequencies"] or ()),
+    )
+    with torch.device("meta"):
+        shapes = {name: each.shape for name, each in build_net(*arguments).state_dict().items()}
+    wrong = [
+        name
+        for name in sorted({*shapes, *weights})
+        if name not in shapes or name not in weights or shapes[name] != weights[name].shape
+    ]
+    if wrong:
+        raise ValueError(f"the weights do not fit the settings: {', '.join(wrong[:8])}")
+    with forked("load"):  # the initial values, drawn from the global state, are overwritten
+        return build_net(*arguments)
 
 
 def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -16,7 +16,8 @@ FLOORS = """
     cli          __main__
     report
     estimators
-    fitted       fitting
+    fitted       fitting      saved     forms      labelling  preprocessing  training_rows
+    batched      denoising    defaults  settling   configuration
     evaluate     information  inverse
     likelihood   samplers
     training     estimation

@@ -1,0 +1,66 @@
+"""From a data set to the rows a network is trained and validated on."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from scorematching.data import Dataset
+from scorematching.data.transform import Compose, dequantise
+from scorematching.random import seeded
+
+
+def hold_out(data: Dataset, fraction: float, seed: int) -> tuple[Dataset, Dataset | None]:
+    """A random split into rows to train on and a fraction of rows to validate by, one at least.
+
+    With a fraction of 0 there are none of the latter. Every class keeps a row to train on.
+    """
+    if fraction == 0:
+        return data, None
+    order = torch.randperm(data.n, generator=seeded(seed, "validation split")).numpy()
+    if data.labels is not None:
+        first = np.unique(data.labels[order], return_index=True)[1]
+        order = np.concatenate([np.delete(order, first), order[first]])
+    count = max(1, int(data.n * fraction))
+    return subset(data, order[count:]), subset(data, order[:count])
+
+
+def at_most(data: Dataset, n: int, seed: int) -> Dataset:
+    """n random rows, or all of them where there are no more."""
+    if data.n <= n:
+        return data
+    return subset(data, torch.randperm(data.n, generator=seeded(seed, "few rows"))[:n].numpy())
+
+
+def subset(data: Dataset, index: NDArray[np.int64]) -> Dataset:
+    """The rows of the given numbers."""
+    labels = None if data.labels is None else data.labels[index]
+    return dataclasses.replace(data, values=data.values[index], labels=labels)
+
+
+def dequantised(data: Dataset, seed: int, *, enabled: bool = True) -> Tensor:
+    """The values in float64, whole numbers spread over their unit intervals if enabled."""
+    values = torch.from_numpy(data.values)
+    if not enabled:
+        return values
+    return dequantise(values, data.schema, seeded(seed, "dequantise", data.n))
+
+
+def prepared(transform: Compose, values: Tensor, data: Dataset, like: Tensor) -> tuple[Tensor, ...]:
+    """The preprocessed values, in the dtype and on the device of like, and the classes if any."""
+    rows = transform.forward(values).to(like)
+    if data.labels is None:
+        return (rows,)
+    return rows, torch.from_numpy(data.labels).to(like.device)
+
+
+def class_frequencies(data: Dataset) -> tuple[float, ...] | None:
+    """The share of each class among the rows, or None without labels."""
+    if data.labels is None or data.schema.label is None:
+        return None
+    counts = np.bincount(data.labels, minlength=len(data.schema.label.classes))
+    return tuple((counts / counts.sum()).tolist())
