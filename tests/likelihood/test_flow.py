@@ -79,15 +79,17 @@ def test_the_default_prior_is_that_of_standardised_data() -> None:
     torch.testing.assert_close(default, said, rtol=1e-12, atol=1e-12)
 
 
-@pytest.mark.parametrize("process", [VE(), VP(), EDM()], ids=repr)
-@pytest.mark.parametrize("density", [GAUSSIAN, MIXTURE], ids=["Gaussian", "mixture"])
+@pytest.mark.parametrize(
+    ("density", "process"),
+    [(GAUSSIAN, VP()), (MIXTURE, VE()), (MIXTURE, VP()), (MIXTURE, EDM())],
+)
 def test_the_error_is_of_fourth_order_in_the_number_of_steps(
     density: GaussianMixture, process: Process
 ) -> None:
     x = density.sample(8, seeded("rows"))
     low, high = 0.1, 5.0
     truth = Noised(density, low).log_density(x)
-    steps = [24, 32, 48, 64, 96]
+    steps = [16, 24, 32, 48, 64]
     options = {"sigma_min": low, "sigma_max": high, "prior": Noised(density, high)}
     errors = [
         (measured(density, process, x, n_steps=n, step_doubling=False, **options).value - truth)
@@ -108,7 +110,9 @@ def test_a_wrong_factor_or_sign_in_the_flow_is_caught(
     process, x = EDM(0.01, 10.0), density.sample(10, seeded("rows"))
     score = density.noisy_score(process)
     prior = Noised(density, 10.0)
-    wrong = flow_log_density(lambda x, t: factor * score(x, t), process, x, prior=prior).value
+    wrong = flow_log_density(
+        lambda x, t: factor * score(x, t), process, x, prior=prior, n_steps=12
+    ).value
     assert bool(((wrong - density.log_density(x)).abs() > 0.1).all())
 
 
@@ -198,7 +202,7 @@ def test_a_denoiser_can_be_asked_for_log_densities() -> None:
 
 def test_one_probe_four_probes_and_the_exact_trace_agree_within_their_standard_errors() -> None:
     process, x = EDM(0.05, 10.0), MIXTURE.sample(6, seeded("rows"))
-    options: dict[str, Any] = {"n_steps": 6, "step_doubling": False}
+    options: dict[str, Any] = {"n_steps": 4, "step_doubling": False}
     exact = measured(MIXTURE, process, x, **options).value
     seeds = range(40)
     for n_probes in (1, 4):

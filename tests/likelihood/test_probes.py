@@ -29,12 +29,12 @@ def test_the_trace_is_unbiased_over_seeds(law: Probes, event: tuple[int, ...]) -
     x = normal((3, *event), MATRIX, seeded("rows"))
     value, exact = Exact()(curved, x)
     draws = []
-    for seed in range(400):
+    for seed in range(200):
         score, trace = FixedProbes(1, law, seed)(curved, x)
         draws.append(trace)
         torch.testing.assert_close(score, value)
     traces = torch.stack(draws)
-    assert bool(((traces.mean(0) - exact).abs() < 4 * traces.std(0) / math.sqrt(400)).all())
+    assert bool(((traces.mean(0) - exact).abs() < 4 * traces.std(0) / math.sqrt(200)).all())
 
 
 def test_the_trace_is_the_mean_over_probes() -> None:

@@ -10,10 +10,17 @@ from torch import Tensor
 
 from scorematching.densities import GaussianMixture, gaussian
 from scorematching.noise import EDM, VE, VP, Process
-from scorematching.samplers import Step, walk
+from scorematching.samplers import KarrasGrid, LogUniformGrid, Step, walk
 
 F64 = torch.float64
 PROCESSES = (VE(0.1, 3.0), VP(beta_min=0.5, beta_max=8.0, t_min=0.01), EDM(0.1, 3.0))
+# Each process with each spacing at least once, without all pairs of them.
+SPACED = (
+    (PROCESSES[0], LogUniformGrid),
+    (PROCESSES[1], KarrasGrid),
+    (PROCESSES[2], KarrasGrid),
+    (PROCESSES[1], LogUniformGrid),
+)
 
 MEAN = torch.tensor([0.7, -1.1], dtype=F64)
 COVARIANCE = torch.tensor([[1.3, 0.6], [0.6, 0.8]], dtype=F64)
