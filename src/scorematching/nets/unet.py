@@ -2,7 +2,7 @@
 
 O. Ronneberger, P. Fischer, T. Brox, "U-Net", MICCAI 2015, with the residual blocks and feature-wise
 modulation of Dhariwal & Nichol, "Diffusion models beat GANs on image synthesis", NeurIPS 2021.
-Every part has forward- and double-backward derivatives.
+Every part has double-backward derivatives, and in evaluation mode forward-mode ones.
 """
 
 from __future__ import annotations
@@ -72,7 +72,9 @@ class UNet(nn.Module):
         x = torch.cat([x, _coordinates(x)], 1)
         x = nn.functional.pad(x, (0, -width % self.multiple, 0, -height % self.multiple))
         embedding = self.conditioning(log_sigma, classes)
-        hidden = self.inlet(x.contiguous(memory_format=torch.channels_last))
+        # A sixth faster; the forward-mode derivative of GroupNorm does not take that format.
+        layout = torch.channels_last if self.training else torch.contiguous_format
+        hidden = self.inlet(x.contiguous(memory_format=layout))
         skips = []
         for down in self.down:
             skip, hidden = down(hidden, embedding)
