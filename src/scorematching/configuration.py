@@ -138,7 +138,8 @@ def configuration_from(data: object, source: str = "the configuration") -> Confi
         return Configuration.model_validate(data)
     except ValidationError as error:
         found = error.errors()
-        inner = {each["loc"][:-1] for each in found}  # the cause, where its section complains too
+        # The cause alone, where the section around it complains as well.
+        inner = {each["loc"][:-1] for each in found if each["loc"]}
         problems = "; ".join(_problem(each) for each in found if each["loc"] not in inner)
         raise InvalidInput(f"{source} is unusable: {problems}.") from error
 
