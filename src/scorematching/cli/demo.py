@@ -1,0 +1,172 @@
+"""``scorematching demo``: fit what comes along, sample, and show data beside samples."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from scorematching.cli import options, runs
+from scorematching.cli.session import Messages
+from scorematching.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from scorematching.data import Dataset
+    from scorematching.fitted import FittedScore
+
+FIRST_LIGHT = "first-light"
+DEMOS = (FIRST_LIGHT,)
+PICTURE = "first-light.png"
+SEED = 0
+
+EPILOG = (
+    "Example: scorematching demo\n\n"
+    "Example: scorematching demo first-light --out runs/demo --json\n\n"
+    "Keys of --json: command, name, out, picture, samples (a folder and a file), runs (folders), "
+    "seconds."
+)
+
+#: Shorter than the defaults: two minutes in all on two cores.
+DIGITS = {"training": {"max_steps": 600, "average_half_life": 80}}
+WINE = {"training": {"max_steps": 600, "n_members": 1}}
+
+
+def demo(
+    name: Annotated[
+        str, typer.Argument(metavar="[NAME]", help=f"Which one: {', '.join(DEMOS)}.")
+    ] = FIRST_LIGHT,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            "-o",
+            metavar="FOLDER",
+            help="Where to write; a folder that is empty or not there yet. "
+            "Default: runs/first-light, or the next free runs/first-light-2, …",
+            rich_help_panel=options.OUTPUT_PANEL,
+        ),
+    ] = None,
+    quiet: options.Quiet = False,
+    as_json: options.Json = False,
+    debug: options.Debug = False,
+) -> None:
+    """Fit digits and a table of wines, draw samples, and draw a picture of both. Minutes.
+
+    It needs no data and no network: scikit-learn brings both sets along.
+    """
+    if name not in DEMOS:
+        raise InvalidInput(f"there is no demo {name!r}. The demos are: {', '.join(DEMOS)}.")
+    folder = _folder(out)
+    messages = Messages(quiet, as_json)
+    start = perf_counter()
+    with messages.warnings_noted(), runs.held(folder, dry_run=False):
+        digits = _Part("digits", folder, messages)
+        images = digits.fit("builtin:digits", DIGITS, {})
+        drawn = digits.sample(images, 100, "digits-samples")
+        wine = _Part("wine", folder, messages)
+        names = _names("builtin:wine")
+        table = wine.fit("builtin:wine", WINE, {"label": "target", "positive": names})
+        rows = wine.sample(table, 1000, "wine-samples.csv")
+        picture = _picture(folder / PICTURE, drawn, rows, names)
+    seconds = perf_counter() - start
+    messages.say("picture", f"{picture}: data beside samples")
+    messages.say("samples", f"{folder / 'digits-samples'}, {folder / 'wine-samples.csv'}")
+    messages.say("models", f"{digits.run}, {wine.run}")
+    again = runs.command_line("sample", str(wine.run), "-n", "1000", "--out", "more.csv")
+    messages.say("next", again)
+    messages.result(
+        {
+            "command": "demo",
+            "name": name,
+            "out": str(folder),
+            "picture": str(picture),
+            "samples": [str(folder / "digits-samples"), str(folder / "wine-samples.csv")],
+            "runs": [str(digits.run), str(wine.run)],
+            "seconds": seconds,
+        }
+    )
+
+
+@dataclass(frozen=True)
+class _Part:
+    """One of the two fits, in a folder of its own within the demo's."""
+
+    name: str
+    folder: Path
+    messages: Messages
+
+    @property
+    def run(self) -> Path:
+        return self.folder / self.name
+
+    def fit(
+        self, source: str, configuration: Mapping[str, Any], given: dict[str, Any]
+    ) -> FittedScore:
+        from scorematching.cli.plan import of_new
+        from scorematching.cli.training import outcome, trained
+
+        plan = of_new(source, self.run, {**given, "seed": SEED}, configuration)
+        plan.tell(self.messages, self.run)
+        with runs.held(self.run, dry_run=False):
+            model = trained(plan, self.run, self.messages, "Run the demo again for a new one.")
+            outcome(plan, model, self.run, self.messages)
+        return model
+
+    def sample(self, model: FittedScore, n: int, name: str) -> Dataset:
+        from scorematching.data import write
+
+        start = perf_counter()
+        rows: Dataset = model.sample(n, seed=SEED)
+        write(self.folder / name, rows.values, rows.schema, rows.labels)
+        self.messages.say(
+            "drawn", f"{rows.n:,} samples of {self.name} in {perf_counter() - start:.1f} s"
+        )
+        self.messages.say("", "")
+        return rows
+
+
+def _folder(out: Path | None) -> Path:
+    """A folder that is free: the one asked for, or the next of the default's name."""
+    if out is not None:
+        if out.exists() and not out.is_dir():
+            raise InvalidInput(f"{out} is a file. Choose another --out.")
+        if out.is_dir() and any(out.iterdir()):
+            raise InvalidInput(f"{out} is not empty. Choose another --out.")
+        return out
+    first = Path("runs") / FIRST_LIGHT
+    number = 1
+    while (folder := first if number == 1 else first.with_name(f"{first.name}-{number}")).exists():
+        number += 1
+    return folder
+
+
+def _names(source: str) -> list[str]:
+    """The columns of a table."""
+    from scorematching.data import TableSchema, read
+
+    schema = read(source).schema
+    assert isinstance(schema, TableSchema)
+    return [column.name for column in schema.columns]
+
+
+def _picture(path: Path, digits: Dataset, wine: Dataset, names: list[str]) -> Path:
+    import numpy as np
+
+    from scorematching.data import read
+    from scorematching.report.first_light import Pair, first_light, save_picture
+
+    images = read("builtin:digits").values
+    shuffled = images[np.random.default_rng(SEED).permutation(len(images))]
+    figure = first_light(
+        Pair("Digits", shuffled, digits.values),
+        Pair("Wine", read("builtin:wine").values, wine.values),
+        columns=names,
+        scatters=[("flavanoids", "color_intensity"), ("alcohol", "proline")],
+        histograms=["flavanoids", "proline"],
+    )
+    save_picture(figure, path)
+    return path
