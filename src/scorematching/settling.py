@@ -17,7 +17,8 @@ from scorematching.errors import InvalidInput
 from scorematching.training import TrainingSettings
 
 VALIDATIONS = 12
-NEEDS_VALIDATION = ("training.validate_every", "training.patience")
+VALIDATE_EVERY = "training.validate_every"
+NEEDS_VALIDATION = (VALIDATE_EVERY, "training.patience")
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,7 @@ def laid_over(
     if max_steps is not None:
         settings = overridden(settings, {"training": {"max_steps": max_steps}}, "max_steps")
         reasons["training.max_steps"] = f"{max_steps}: as given"
+        names = [*names, "training.max_steps"]
     if own_net != isinstance(settings.net, OwnNetSettings):
         raise InvalidInput(
             "a net of your own is given as net=…, and the configuration's net.type is then 'own'."
@@ -156,6 +158,6 @@ def _validated(
                 "or a validation_fraction above 0."
             )
         training |= {"validate_every": None, "patience": None}
-    elif every is not None and "training.validate_every" not in names:
+    elif every is not None and "training.max_steps" in names and VALIDATE_EVERY not in names:
         training["validate_every"] = min(every, -(-settings.training.max_steps // VALIDATIONS))
     return overridden(settings, changes, "the configuration")

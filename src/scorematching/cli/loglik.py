@@ -10,13 +10,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from scorematching.cli import options, runs
+from scorematching.cli.progress import tracked
 from scorematching.cli.session import Messages
 from scorematching.errors import Diverged, InvalidInput
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from scorematching.data import Dataset, TableSchema
     from scorematching.fitted import FittedScore
     from scorematching.likelihood import FlowLogDensity
+
+PART = 512  # rows at a time
 
 EPILOG = (
     "Example: scorematching loglik runs/wine builtin:wine --out loglik.csv\n\n"
@@ -32,6 +37,16 @@ EPILOG = (
 def loglik(
     run: options.Run,
     data: options.Data,
+    *,
+    label: Annotated[
+        str | None,
+        typer.Option(
+            metavar="CLASS",
+            help="The class of all rows, for a model fitted with --label and DATA without it.",
+            rich_help_panel=options.DATA_PANEL,
+        ),
+    ] = None,
+    device: options.Device = "cpu",
     out: Annotated[
         Path,
         typer.Option(
@@ -43,15 +58,6 @@ def loglik(
             rich_help_panel=options.OUTPUT_PANEL,
         ),
     ],
-    label: Annotated[
-        str | None,
-        typer.Option(
-            metavar="CLASS",
-            help="The class of all rows, for a model fitted with --label and DATA without it.",
-            rich_help_panel=options.DATA_PANEL,
-        ),
-    ] = None,
-    device: options.Device = "cpu",
     overwrite: options.Overwrite = False,
     quiet: options.Quiet = False,
     as_json: options.Json = False,
@@ -76,7 +82,7 @@ def loglik(
         _check_labels(model, rows, data, label)
         messages.say("computing", f"log-densities of {rows.n:,} rows of {data} under {run}")
         start = perf_counter()
-        result = model.flow_log_density(rows, labels=label, step_doubling=True)
+        result = _in_parts(model, rows, label, quiet=quiet)
         seconds = perf_counter() - start
         summary = summarised(result, run)
         columns = {
@@ -100,6 +106,34 @@ def loglik(
     messages.say("wrote", f"{out}: {n:,} rows in {seconds:.1f} s")
     where = {"command": "loglik", "run": str(run), "data": data, "out": str(out)}
     messages.result({**where, **summary, "seconds": seconds, "notes": messages.notes})
+
+
+def _in_parts(
+    model: FittedScore, rows: Dataset, label: str | None, *, quiet: bool
+) -> FlowLogDensity:
+    """The log-densities, a part of the rows at a time: none depends on the other rows."""
+    import numpy as np
+    import torch
+
+    from scorematching.likelihood import FlowLogDensity
+    from scorematching.training_rows import subset
+
+    index = np.split(np.arange(rows.n), range(PART, rows.n, PART))
+    found = [
+        model.flow_log_density(subset(rows, part), labels=label, step_doubling=True)
+        for part in tracked(index, "computing", quiet=quiet)
+    ]
+
+    def joined(parts: list[Tensor | None]) -> Tensor | None:
+        known = [part for part in parts if part is not None]
+        return torch.cat(known) if known else None
+
+    return FlowLogDensity(
+        torch.cat([each.value for each in found]),
+        joined([each.step_error for each in found]),
+        joined([each.probe_error for each in found]),
+        found[0].n_evaluations,
+    )
 
 
 def summarised(result: FlowLogDensity, run: Path) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from typer.main import get_command
 from scorematching import __version__
 from scorematching.cli import demo, fit, loglik, sample
 from scorematching.cli.session import Session
-from scorematching.cli.status import BROKEN_PIPE, FINE, TERMINATED, ended_by
+from scorematching.cli.status import BAD_INPUT, BROKEN_PIPE, FINE, TERMINATED, ended_by
 
 HELP = {"help_option_names": ["-h", "--help"]}
 EPILOG = (
@@ -28,7 +28,7 @@ EPILOG = (
 
 app = typer.Typer(
     name="scorematching",
-    no_args_is_help=True,
+    invoke_without_command=True,
     add_completion=False,
     context_settings=HELP,
     epilog=EPILOG,
@@ -44,12 +44,16 @@ def _version(value: bool) -> None:
 
 @app.callback()
 def _every(
+    context: typer.Context,
     version: Annotated[
         bool,
         typer.Option("--version", help="Print the version.", callback=_version, is_eager=True),
     ] = False,
 ) -> None:
     """Learn the score ∇ log p from a table or from images, and use it."""
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+        raise typer.Exit(BAD_INPUT)
 
 
 app.command("fit", epilog=fit.EPILOG)(fit.fit)

@@ -12,6 +12,7 @@ from scorematching.cli.session import Session
 DATA_PANEL = "Data"
 MODEL_PANEL = "Model and training"
 DRAWING_PANEL = "Drawing"
+COMPUTING_PANEL = "Computing"
 OUTPUT_PANEL = "Output"
 FORMS = (
     "A .csv, .tsv, .parquet, .feather, .arrow, .npy or .npz file, a folder of PNG or JPEG images, "
@@ -30,12 +31,14 @@ Run = Annotated[
     Path,
     typer.Argument(metavar="RUN", help="The folder of a finished fit.", show_default=False),
 ]
-Seed = Annotated[
-    int, typer.Option("--seed", help="A whole number that all randomness is a function of.")
-]
 Device = Annotated[
     str,
-    typer.Option("--device", metavar="DEVICE", help="cpu, cuda, or cuda:N for the N-th card."),
+    typer.Option(
+        "--device",
+        metavar="DEVICE",
+        help="cpu, cuda, or cuda:N for the N-th card.",
+        rich_help_panel=COMPUTING_PANEL,
+    ),
 ]
 Overwrite = Annotated[
     bool,

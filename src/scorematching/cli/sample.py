@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from scorematching.cli import options, runs
+from scorematching.cli.progress import spinning
 from scorematching.cli.session import Messages
 from scorematching.errors import InvalidInput
 
@@ -26,23 +27,18 @@ EPILOG = (
 
 def sample(
     run: options.Run,
-    out: Annotated[
-        Path,
-        typer.Option(
-            "--out",
-            "-o",
-            metavar="FILE",
-            help="Tables: .csv, .tsv, .parquet, .feather or .arrow. Arrays: .npy or .npz. "
-            "Images: .npy, .npz, or a folder of PNG files (a name without an ending).",
-            show_default=False,
-            rich_help_panel=options.OUTPUT_PANEL,
-        ),
-    ],
+    *,
     n: Annotated[
         int,
         typer.Option("-n", min=1, help="Rows.", rich_help_panel=options.DRAWING_PANEL),
     ] = 1000,
-    seed: options.Seed = 0,
+    seed: Annotated[
+        int,
+        typer.Option(
+            help="A whole number: the same one gives the same rows.",
+            rich_help_panel=options.DRAWING_PANEL,
+        ),
+    ] = 0,
     label: Annotated[
         str | None,
         typer.Option(
@@ -57,11 +53,23 @@ def sample(
         typer.Option(
             min=2,
             help="Evaluations of the network a row: more are slower and more exact. "
-            "Default: that of the run, 40 for tables and 32 for images.",
+            "Default: that of the run.",
             rich_help_panel=options.DRAWING_PANEL,
         ),
     ] = None,
     device: options.Device = "cpu",
+    out: Annotated[
+        Path,
+        typer.Option(
+            "--out",
+            "-o",
+            metavar="FILE",
+            help="Tables: .csv, .tsv, .parquet, .feather or .arrow. Arrays: .npy or .npz. "
+            "Images: .npy, .npz, or a folder of PNG files (a name without an ending).",
+            show_default=False,
+            rich_help_panel=options.OUTPUT_PANEL,
+        ),
+    ],
     overwrite: options.Overwrite = False,
     quiet: options.Quiet = False,
     as_json: options.Json = False,
@@ -87,7 +95,8 @@ def sample(
             f"{n:,} rows{of} from {run}, {used} evaluations each, seed {seed}, device {device}",
         )
         start = perf_counter()
-        rows = model.sample(n, seed=seed, labels=label)
+        with spinning("drawing", quiet=quiet):
+            rows = model.sample(n, seed=seed, labels=label)
         seconds = perf_counter() - start
         write(out, rows.values, rows.schema, rows.labels, overwrite=overwrite)
     messages.say("wrote", f"{out}: {rows.n:,} rows in {seconds:.1f} s")
