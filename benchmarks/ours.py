@@ -17,10 +17,15 @@ GREY_HALF = 8.0
 
 
 def source_digest() -> str:
-    """A digest of the library's source: fits cached under it belong to this version of it."""
+    """A digest of the library's source: fits cached under it belong to this version of it.
+
+    The command line and the pictures are left out: a fit does not depend on them.
+    """
+    package = ROOT / "src" / "scorematching"
     digest = hashlib.sha256()
-    for path in sorted((ROOT / "src" / "scorematching").rglob("*.py")):
-        digest.update(path.read_bytes())
+    for path in sorted(package.rglob("*.py")):
+        if path.relative_to(package).parts[0] not in ("cli", "report"):
+            digest.update(path.read_bytes())
     return digest.hexdigest()
 
 

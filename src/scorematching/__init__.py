@@ -41,8 +41,8 @@ if TYPE_CHECKING:
         laplacian,
         score_of,
     )
-    from scorematching.fitting import fit
     from scorematching.fitted import FittedScore, load
+    from scorematching.fitting import fit
     from scorematching.hutchinson import (
         GaussianProbes,
         Hutchinson,
