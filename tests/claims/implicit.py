@@ -15,7 +15,7 @@ from claims.claim import Claim, Outcome, argmin_exact, average, equal, same, spr
 from claims.cost import passes
 from claims.explicit import gaussian_mean
 from claims.truths import DOUBLE, GAUSSIAN, MIXTURE, OTHER_GAUSSIAN, OTHER_MIXTURE, ScaledScore
-from scorematching.calculus import Exact, from_energy
+from scorematching.calculus import Exact, from_energy, score_of
 from scorematching.hutchinson import (
     GaussianProbes,
     Hutchinson,
@@ -101,14 +101,26 @@ def rows_mixture() -> Outcome:
     return equal(ism(OTHER_MIXTURE.library().score, x, Exact()), mixture_rows(x))
 
 
-def rows_energy() -> Outcome:
-    """φ(x) = ¼‖x‖⁴ + Σ cos x_j: ∇φ and Δφ by hand."""
+def quartic(x: Tensor) -> Tensor:
+    """¼‖x‖⁴ + Σ cos x_j."""
+    return (x**2).sum(1) ** 2 / 4 + x.cos().sum(1)
+
+
+def rows_of_quartic(sign: int) -> Tensor:
+    """The rows of ½‖∇f‖² ± Δf, f = ¼‖x‖⁴ + Σ cos x_j, by hand."""
     x, _ = GAUSSIAN.nodes(4)
-    energy = from_energy(lambda x: (x**2).sum(1) ** 2 / 4 + x.cos().sum(1))
     square = (x**2).sum(1)
     gradient = square[:, None] * x - x.sin()
     laplacian = (x.shape[1] + 2) * square - x.cos().sum(1)
-    return equal(ism(energy, x), (gradient**2).sum(1) / 2 - laplacian)
+    return (gradient**2).sum(1) / 2 + sign * laplacian
+
+
+def rows_energy() -> Outcome:
+    return equal(ism(from_energy(quartic), GAUSSIAN.nodes(4)[0]), rows_of_quartic(-1))
+
+
+def rows_log_density() -> Outcome:
+    return equal(ism(score_of(quartic), GAUSSIAN.nodes(4)[0]), rows_of_quartic(1))
 
 
 def mean_gaussian() -> Tensor:
@@ -223,7 +235,10 @@ def cost(trace: Exact | Hutchinson, backward: int) -> Outcome:
 def claims() -> Iterator[Claim]:
     yield Claim(NAME, "each row, Gaussian", "−tr K + ½‖K(x − m)‖²", rows_gaussian)
     yield Claim(NAME, "each row, mixture", "tr ∂s + ½‖s‖², ∂s written out", rows_mixture)
-    yield Claim(NAME, "each row of an energy", "½‖∇φ‖² − Δφ by hand", rows_energy)
+    yield Claim(NAME, "each row of an energy φ", "½‖∇φ‖² − Δφ by hand", rows_energy)
+    yield Claim(
+        NAME, "each row of a log-density", "½‖∇ log p‖² + Δ log p by hand", rows_log_density
+    )
     yield Claim(NAME, "implicit = explicit + constant, Gaussian", "D_F − ½ tr P", relation_gaussian)
     yield Claim(
         NAME,
