@@ -102,7 +102,7 @@ def fit(
         int | None,
         typer.Option(
             min=1,
-            help="Optimiser steps. Default: by the number of rows, 1400 to 7500; 1600 for images.",
+            help="Optimiser steps. Default: by the number of rows.",
             rich_help_panel=options.MODEL_PANEL,
         ),
     ] = None,

@@ -27,8 +27,8 @@ EPILOG = (
     "Example: scorematching loglik runs/wine builtin:wine --out loglik.csv\n\n"
     "Example: scorematching loglik runs/red new.csv --out loglik.parquet --json\n\n"
     "Columns of FILE, a row of DATA each, in order: log_density in nats and the units of DATA; "
-    "step_error, its change where the steps are halved; and probe_error, a standard error, above "
-    "256 coordinates a row.\n\n"
+    "step_error, its change where the steps are halved; and, where probes estimate the trace (for "
+    "images), probe_error, its standard error.\n\n"
     "Keys of --json: command, run, data, out, rows, mean, std_error (n − 1), not_finite (rows left "
     "out of both), step_error (median, max), seconds, notes."
 )
@@ -145,14 +145,15 @@ def summarised(result: FlowLogDensity, run: Path) -> dict[str, Any]:
         No log-density is finite.
     """
     values = result.value
-    finite = values[values.isfinite()]
+    kept = values.isfinite()
+    finite = values[kept]
     if not len(finite):
         raise Diverged(
             f"none of {len(values)} log-densities is finite. Is DATA of the same kind and units as "
             f"the rows that {run} was fitted to?"
         )
     n = len(finite)
-    steps = values.new_zeros(1) if result.step_error is None else result.step_error
+    steps = values.new_zeros(n) if result.step_error is None else result.step_error[kept]
     return {
         "rows": len(values),
         "mean": finite.mean().item(),

@@ -75,6 +75,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except typer.Exit as done:
         return _flushed(done.exit_code)
     except SystemExit as done:
+        if isinstance(done.__context__, BrokenPipeError):  # rich, which prints the help, says so
+            _let_go()
+            return BROKEN_PIPE
         return done.code if isinstance(done.code, int) else FINE
     except BaseException as error:
         try:

@@ -26,7 +26,7 @@ def names(option: str, texts: Sequence[str]) -> list[str]:
     found: list[str] = []
     for text in texts:
         try:
-            cells = next(csv.reader([text], skipinitialspace=True, strict=True), [""])
+            cells = next(csv.reader([text], skipinitialspace=True, strict=True)) or [""]
         except csv.Error as error:
             raise InvalidInput(
                 f"{option} {text!r}: {error}. Put a name with a comma in quotes: '\"a,b\",c'."
@@ -57,7 +57,10 @@ def bounds(texts: Sequence[str]) -> dict[str, tuple[float | None, float | None]]
             )
         if name.strip() in found:
             raise InvalidInput(f"--bounds names {name.strip()!r} twice. Give both ends at once.")
-        found[name.strip()] = (_end(low, text), _end(high, text))
+        lower, upper = _end(low, text), _end(high, text)
+        if lower is not None and upper is not None and lower > upper:
+            raise InvalidInput(f"--bounds {text!r}: {lower:g} is above {upper:g}. Write LOW:HIGH.")
+        found[name.strip()] = (lower, upper)
     return found
 
 

@@ -24,7 +24,7 @@ from scorematching.cli.settings import (
 from scorematching.data import Dataset, TableSchema, read
 from scorematching.defaults import settled
 from scorematching.errors import InvalidInput
-from scorematching.settling import Choice
+from scorematching.settling import Choice, training_settings
 
 if TYPE_CHECKING:
     from scorematching.fitted import FittedScore
@@ -104,13 +104,12 @@ class Plan:
         Raises
         ------
         InvalidInput
-            The rows cannot be preprocessed, or the device cannot be used.
+            The rows cannot be preprocessed.
         """
         import torch
 
         from scorematching.preprocessing import preprocessing
 
-        runs.torch_device(self.device)
         preprocessing(self.data, torch.from_numpy(self.data.values))
 
     def fields(self) -> dict[str, Any]:
@@ -168,6 +167,8 @@ def of_new(
     options = Options(**given)
     data, validation = _rows(source, options)
     choice = _choice(data, options, changes, validation is not None)
+    runs.torch_device(options.device)
+    training_settings(choice.configuration, options.seed, options.time_limit)  # are they usable?
     settings = RunSettings(
         data=source_of(source, data),
         validation=_source_of_validation(options, validation),
@@ -210,6 +211,7 @@ def of_resumed(
                 f"--config differs from the settings of the run in {out}. A resumed run keeps its "
                 "settings: leave it out, or start a new run in another folder."
             )
+    runs.torch_device(options.device)
     started, _ = runs.state_of(out)
     return Plan(source, data, validation, settings, options.device, True, started)
 

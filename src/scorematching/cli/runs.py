@@ -134,7 +134,9 @@ def _check_could_be_made(run: Path) -> None:
 
 
 def last_record(run: Path) -> Mapping[str, Any]:
-    """The last step in the log of a run, with its fields `training.Record`."""
-    lines = (run / LOG).read_bytes().splitlines()
-    record: dict[str, Any] = json.loads(lines[-1])
-    return record
+    """The last step in the log of a run, with the fields of `training.Record`; else nothing."""
+    try:
+        record = json.loads((run / LOG).read_bytes().splitlines()[-1])
+    except (OSError, ValueError, IndexError):  # the log is for people to read, and theirs to remove
+        return {}
+    return record if isinstance(record, dict) else {}

@@ -55,8 +55,9 @@ def trained(plan: Plan, out: Path, messages: Messages, remedy: str) -> FittedSco
 def outcome(plan: Plan, model: FittedScore, out: Path, messages: Messages) -> dict[str, Any]:
     """Say how training went, and give it back as fields of JSON."""
     record = runs.last_record(out)
-    steps, seconds = int(record["step"]), float(record["seconds"])
-    messages.say("trained", f"{steps:,} steps in {seconds:.0f} s")
+    steps, seconds = record.get("step"), record.get("seconds")
+    if isinstance(steps, int) and isinstance(seconds, float):
+        messages.say("trained", f"{steps:,} steps in {seconds:.0f} s")
     held_out = plan.held_out(model)
     if held_out is not None:
         messages.say(
