@@ -15,7 +15,11 @@ from scorematching.fitting import fit
 
 #: A residual network that trains at a millisecond a step.
 SMALL = {"net": {"width": 32, "n_blocks": 1}, "training": {"n_members": 1}}
-SMALL_IMAGES = {"net": {"channels": [8]}, "training": {"batch_size": 16}}
+SMALL_IMAGES = {
+    "net": {"channels": [8]},
+    "training": {"batch_size": 16},
+    "likelihood": {"n_steps": 2, "n_probes": 2},
+}
 #: So small a rate that the network's output stays zero: the model is its Gaussian base.
 UNTRAINED = {"training": {"learning_rate": 1e-30}, "validation_fraction": 0.0}
 

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from scorematching.data import Dataset, from_array
+from scorematching.data import ArraySchema, Dataset, LabelSchema, from_array
 from scorematching.data.transform import Compose, Standardise
 from scorematching.training_rows import (
+    absent_classes,
     at_most,
     class_frequencies,
     dequantised,
@@ -89,3 +90,12 @@ def test_prepared_rows_follow_the_dtype_of_the_model() -> None:
 def test_frequencies_are_the_shares_of_the_classes() -> None:
     assert class_frequencies(numbered(8, [3, 5, 3, 3, 5, 3, 3, 3])) == (0.75, 0.25)
     assert class_frequencies(numbered(4)) is None
+
+
+def test_classes_without_a_row_are_named() -> None:
+    schema = ArraySchema((), label=LabelSchema("kind", ("a", "b", "c")))
+    data = Dataset(np.zeros(3), schema, np.array([1, 1, 1]))
+    assert absent_classes(data) == ("no row is of the classes a, c: nothing is learnt of them.",)
+    assert (
+        absent_classes(numbered(8, [3, 5, 3, 3, 5, 3, 3, 3])) == absent_classes(numbered(4)) == ()
+    )

@@ -27,6 +27,7 @@ from scorematching.settling import Choice, training_settings
 from scorematching.shapes import event_size
 from scorematching.training import Interrupts, Record, logged, shown, train
 from scorematching.training_rows import (
+    absent_classes,
     at_most,
     class_frequencies,
     dequantised,
@@ -125,8 +126,11 @@ def fit(
     settings = choice.configuration
     training = training_settings(settings, seed, time_limit)
     train_data, held_out = split_rows(data, validation, settings, training.seed, validation_labels)
-    model, rows, notes = _prepare(train_data, choice, training.seed, net, form_of(x), device)
-    for note in (*data.notes, *notes):
+    shares = class_frequencies(data)  # held-out rows count as well
+    model, rows, notes = _prepare(
+        train_data, shares, choice, training.seed, net, form_of(x), device
+    )
+    for note in (*data.notes, *notes, *absent_classes(data)):
         warnings.warn(note, UserWarning, stacklevel=2)
     process = process_of(settings)
     validate = None
@@ -189,6 +193,7 @@ def split_rows(
 
 def _prepare(
     data: Dataset,
+    frequencies: tuple[float, ...] | None,
     choice: Choice,
     seed: int,
     net: nn.Module | None,
@@ -199,10 +204,6 @@ def _prepare(
     settings = choice.configuration
     values = dequantised(data, seed, enabled=settings.dequantise)
     transform, notes = preprocessing(data, values)
-    frequencies = class_frequencies(data)
-    if data.schema.label is not None and frequencies is not None and 0 in frequencies:
-        absent = [c for c, p in zip(data.schema.label.classes, frequencies, strict=True) if p == 0]
-        notes += (f"no row to train on is of the classes {', '.join(absent[:12])}.",)
     rows = prepared(transform, values, data, _like(net, device))
     own = net is not None
     if net is None:

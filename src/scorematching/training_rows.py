@@ -64,3 +64,13 @@ def class_frequencies(data: Dataset) -> tuple[float, ...] | None:
         return None
     counts = np.bincount(data.labels, minlength=len(data.schema.label.classes))
     return tuple((counts / counts.sum()).tolist())
+
+
+def absent_classes(data: Dataset) -> tuple[str, ...]:
+    """A note on classes that no row has: nothing is learnt of them."""
+    frequencies = class_frequencies(data)
+    if frequencies is None or data.schema.label is None:
+        return ()
+    absent = [c for c, p in zip(data.schema.label.classes, frequencies, strict=True) if p == 0]
+    listing = f"{', '.join(absent[:12])}{', …' if len(absent) > 12 else ''}"
+    return (f"no row is of the classes {listing}: nothing is learnt of them.",) if absent else ()
