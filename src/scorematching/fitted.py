@@ -91,18 +91,15 @@ class FittedScore:
         classes = sample_classes(labels, n, seed, self.schema, self.class_frequencies)
         if classes is not None:
             classes = classes.to(self.denoiser.base.mean.device)
-        rows, lost = batched.samples(self.denoiser, self.configuration, n, seed, classes)
-        rows = self.transform.inverse(rows)
+        y, lost = batched.samples(self.denoiser, self.configuration, n, seed, classes)
+        rows = self.transform.inverse(y)
         kept = torch.isfinite(rows).reshape(n, -1).all(1) & ~lost
         count = n - int(kept.sum())
         if count == n:
             raise Diverged(f"all {n} samples became non-finite. Check the data for outliers.")
         if count:
-            warnings.warn(
-                f"{count} of {n} samples became non-finite and are left out.",
-                RuntimeWarning,
-                stacklevel=2,
-            )
+            text = f"{count} of {n} samples became non-finite and are left out."
+            warnings.warn(text, RuntimeWarning, stacklevel=2)
         codes = None if classes is None else classes.cpu()[kept].numpy()
         return given_back(self.form, rows[kept].numpy(), self.schema, codes)
 
@@ -117,7 +114,7 @@ class FittedScore:
         Parameters
         ----------
         x
-            Rows in any form that `fit` accepts, or a Dataset.
+            Rows in any form that `fit` accepts.
         labels
             A class a row, for a model fitted with labels, where x does not hold them.
 
@@ -156,14 +153,15 @@ class FittedScore:
         Parameters
         ----------
         x
-            Rows in any form that `fit` accepts.
-        sigma
-            The noise level, one number: a standard deviation in the units of the data for images
-            and arrays whose rows are numbers ``(n,)`` or have two axes or more; in those of the
-            whitened rows for tables and arrays ``(n, d)``, whose columns have units of their own.
-            The lowest level of the model by default.
-        labels
             As in `log_density`.
+        sigma
+            The noise level, one number: a standard deviation in the units of the data for images,
+            numbers ``(n,)`` and arrays of two axes or more a row; in those of the whitened rows
+            for tables and arrays ``(n, d)``, whose columns have units of their own. The lowest
+            level by default, where errors of the network weigh most: 0.1 to 0.3 spreads of the
+            data give a steadier score.
+        labels
+            As there.
 
         Returns
         -------
@@ -210,8 +208,8 @@ class FittedScore:
 
     def describe(self) -> str:
         """The settings and the reasons for them, as text."""
-        lines = [f"{name}: {reason}" for name, reason in self.reasons.items()]
-        return "\n".join([*lines, self.configuration.model_dump_json()])
+        reasons = (f"{name}: {reason}\n" for name, reason in self.reasons.items())
+        return "".join(reasons) + self.configuration.model_dump_json()
 
     def _rows(self, x: Any, labels: Any) -> tuple[Tensor, Tensor | None]:
         """Rows in float64 ``(n, *event)`` on the CPU, and their classes on the model's device."""

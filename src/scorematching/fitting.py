@@ -125,18 +125,17 @@ def fit(
     choice = settled(data, own_net, configuration, max_steps, validation=validation is not None)
     settings = choice.configuration
     training = training_settings(settings, seed, time_limit)
-    train_data, held_out = split_rows(data, validation, settings, training.seed, validation_labels)
+    seed = training.seed
+    train_data, held_out = split_rows(data, validation, settings, seed, validation_labels)
     shares = class_frequencies(data)  # held-out rows count as well
-    model, rows, notes = _prepare(
-        train_data, shares, choice, training.seed, net, form_of(x), device
-    )
+    model, rows, notes = _prepare(train_data, shares, choice, seed, net, form_of(x), device)
     for note in (*data.notes, *notes, *absent_classes(data)):
         warnings.warn(note, UserWarning, stacklevel=2)
     process = process_of(settings)
     validate = None
     if held_out is not None:
-        few = at_most(held_out, VALIDATION_ROWS, training.seed)
-        values = dequantised(few, training.seed, enabled=settings.dequantise)
+        few = at_most(held_out, VALIDATION_ROWS, seed)
+        values = dequantised(few, seed, enabled=settings.dequantise)
         validate = FlowValidation(
             process,
             trace_of(settings.likelihood, event_size(rows[0])),
