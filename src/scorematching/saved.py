@@ -134,7 +134,7 @@ def load_parts(folder: Path, net: nn.Module | None) -> tuple[dict[str, Any], tup
         ) from error
     if net is None:
         net = build_net(fields["configuration"], fields["schema"].event, 0)
-    denoiser = PreconditionedDenoiser(net, base, feed_base=feed_base)
+    denoiser = PreconditionedDenoiser(net, base, feed_base=feed_base).to(base.mean)
     try:
         denoiser.load_state_dict(weights, strict=True)
     except RuntimeError as error:
@@ -146,7 +146,7 @@ def load_parts(folder: Path, net: nn.Module | None) -> tuple[dict[str, Any], tup
             f"the weights in {folder} do not fit the net that was given: {error}. Build it with "
             "the arguments it was fitted with."
         ) from error
-    return {**fields, "denoiser": denoiser.to(base.mean).eval()}, snapshot.warnings
+    return {**fields, "denoiser": denoiser.eval()}, snapshot.warnings
 
 
 def _fields(form: dict[str, Any], tensors: dict[str, Tensor]) -> dict[str, Any]:

@@ -109,7 +109,10 @@ def whiten(
     vectors = vectors * torch.where(largest < 0, -1.0, 1.0)
     matrix = (vectors / eigenvalues.clamp_min(floor).sqrt()) / unit.scale[:, None]
     names = names if names is not None else [str(j) for j in range(rows.shape[1])]
-    return Whiten(unit.mean, matrix), _collinear(eigenvalues, vectors, names, len(rows), floor)
+    # Saved and loaded it is laid out row by row: sums then round the same way before and after.
+    return Whiten(unit.mean, matrix.contiguous()), _collinear(
+        eigenvalues, vectors, names, len(rows), floor
+    )
 
 
 def _collinear(
