@@ -62,6 +62,7 @@ def demo(
         raise InvalidInput(f"there is no demo {name!r}. The demos are: {', '.join(DEMOS)}.")
     folder = _folder(out)
     messages = Messages(quiet, as_json)
+    _one_thread()
     start = perf_counter()
     with messages.warnings_noted(), runs.held(folder, dry_run=False):
         digits = _Part("digits", folder, messages)
@@ -127,6 +128,14 @@ class _Part:
         )
         self.messages.say("", "")
         return rows
+
+
+def _one_thread() -> None:
+    """Compute with one thread: such small networks gain little from two, and where the cores are
+    busy with something else two wait for each other, ten times as long."""
+    import torch
+
+    torch.set_num_threads(1)
 
 
 def _folder(out: Path | None) -> Path:
