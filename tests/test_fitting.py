@@ -206,6 +206,17 @@ def test_the_result_is_a_function_of_the_seed() -> None:
     assert not torch.equal(weights(one), weights(other))
 
 
+def test_the_state_that_all_share_has_no_say() -> None:
+    x = gaussian_rows(60, 2)
+    one = quick(x, 5)
+    with torch.random.fork_rng():
+        torch.manual_seed(12345)
+        np.random.seed(12345)  # noqa: NPY002  (the state that must not matter)
+        same = quick(x, 5)
+        assert torch.equal(weights(one), weights(same))
+        assert np.array_equal(one.sample(9), same.sample(9))
+
+
 def test_an_integer_of_numpy_is_a_seed_and_text_is_none() -> None:
     x = gaussian_rows(30, 2)
     assert torch.equal(weights(quick(x, seed=np.int64(3))), weights(quick(x, seed=3)))
