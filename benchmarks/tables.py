@@ -170,9 +170,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--tables", nargs="+", choices=list(TABLES), default=list(TABLES))
     parser.add_argument("--seeds", nargs="+", type=int, default=list(range(6)))
     parser.add_argument("--peers-only", action="store_true", help="leave our method out")
+    parser.add_argument(
+        "--without",
+        nargs="+",
+        default=[],
+        choices=[peer.name for peer in peers()],
+        help="leave these peers out",
+    )
     options = parser.parse_args(arguments)
-    names = [peer.name for peer in peers()]
-    methods = peers() if options.peers_only else (Ours(), *peers())
+    others = tuple(peer for peer in peers() if peer.name not in options.without)
+    names = [peer.name for peer in others]
+    methods = others if options.peers_only else (Ours(), *others)
     with one_thread():
         results = run(options.tables, options.seeds, methods)
     print(means_table(results, [method.name for method in methods]))

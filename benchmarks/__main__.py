@@ -1,0 +1,19 @@
+"""All measurements behind RESULTS.md, one after the other: about two hours on one idle core.
+
+python -m benchmarks
+"""
+
+from __future__ import annotations
+
+from benchmarks import digits, resume, tables, tables_c2st
+
+
+def main() -> None:
+    """Run every benchmark at its defaults; each prints a markdown table."""
+    for benchmark in (resume.main, tables.main, tables_c2st.main, digits.main):
+        benchmark()
+        print()
+
+
+if __name__ == "__main__":
+    main()
