@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
+from scorematching.configuration import overridden
 from scorematching.data import as_dataset
 from scorematching.defaults import choose
 from scorematching.fitted import FittedScore
@@ -63,3 +67,14 @@ def gaussian_rows(n: int, d: int, seed: int = 0) -> NDArray[np.float64]:
 def mixing(d: int) -> NDArray[np.float64]:
     """A matrix whose Gram matrix is the covariance of `gaussian_rows`."""
     return np.random.default_rng(d).normal(size=(d, d)) + np.diag(np.linspace(1, 3, d))
+
+
+def changed(fitted: FittedScore, **sections: Any) -> FittedScore:
+    """The model with other settings."""
+    configuration = overridden(fitted.configuration, sections, "the test")
+    return dataclasses.replace(fitted, configuration=configuration)
+
+
+def weights(fitted: FittedScore) -> Tensor:
+    """All parameters of the network in one row of doubles."""
+    return torch.cat([each.flatten().double() for each in fitted.denoiser.net.parameters()])
