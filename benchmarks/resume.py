@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -72,13 +73,11 @@ def run(net: nn.Module, folder: Path, *, until: int | None, resume: bool) -> lis
     stream = train(
         net, loss, ROWS, SETTINGS, validate=validate, folder=folder, resume=resume, interrupts=stop
     )
-    try:
+    with suppress(Interrupted):  # the interruption asked for: it ends the stretch
         for record in stream:
             records.append(replace(record, seconds=0.0, rows_per_second=0.0, event=None))
             if until is not None and record.step >= until - 1:
                 stop.signum = 15
-    except Interrupted:
-        pass
     return records
 
 
