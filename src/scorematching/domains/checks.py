@@ -5,11 +5,12 @@ Rows and columns are counted from 0, as tensors count them.
 
 from __future__ import annotations
 
-import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
+from scorematching.domains.weights import Weight
 from scorematching.errors import InvalidInput
 from scorematching.shapes import check_rows
 
@@ -29,9 +30,9 @@ def check_columns(x: Tensor, d: int) -> None:
     """Raise `InvalidInput` unless x is a floating tensor ``(n, d)``, n ≥ 1, all finite."""
     check_rows(x)
     if x.ndim != 2 or x.shape[1] != d or not x.shape[0]:
+        remedy = " For one column use x[:, None]." if x.ndim == 1 and d == 1 else ""
         raise InvalidInput(
-            f"expected at least one row of {d} columns, shape (n, {d}): got {tuple(x.shape)}. "
-            + ("For one column use x[:, None]." if x.ndim == 1 and d == 1 else "")
+            f"expected at least one row of {d} columns, shape (n, {d}): got {tuple(x.shape)}.{remedy}"
         )
     refuse(
         ~x.isfinite(),
@@ -41,13 +42,15 @@ def check_columns(x: Tensor, d: int) -> None:
     )
 
 
-def refuse(bad: Tensor, values: Tensor, expected: str, remedy: str) -> None:
+def refuse(bad: Tensor, values: Tensor, expected: str, remedy: str, what: str = "") -> None:
     """Raise `InvalidInput` for the first True of bad, ``(n,)`` or ``(n, d)``.
 
     Parameters
     ----------
     bad, values
         Of the same shape: where something is wrong, and what to show for it.
+    what
+        The name of the values, where they are not the entries of the row.
     """
     if not bool(bad.any()):
         return
@@ -55,10 +58,8 @@ def refuse(bad: Tensor, values: Tensor, expected: str, remedy: str) -> None:
     column = f", column {place[1]}" if len(place) > 1 else ""
     rows = int(bad.any(1).sum() if bad.ndim > 1 else bad.sum())
     more = f", and {rows - 1} more" if rows > 1 else ""
-    raise InvalidInput(
-        f"{expected}: got {values[tuple(place)].item():.9g} (row {place[0]}{column}{more}). "
-        f"{remedy}"
-    )
+    got = f"{what} {values[tuple(place)].item():.9g}".strip()
+    raise InvalidInput(f"{expected}: got {got} (row {place[0]}{column}{more}). {remedy}")
 
 
 def check_inside(distance: Tensor, x: Tensor, expected: str, remedy: str) -> None:
@@ -66,45 +67,55 @@ def check_inside(distance: Tensor, x: Tensor, expected: str, remedy: str) -> Non
     refuse(distance < 0, x, expected, remedy)
 
 
-def check_weight_vanishes(weight: object, distances: Tensor, allowed: str) -> None:
-    """Raise `InvalidInput` unless the weight is zero at each side of the boundary in turn.
+def check_weight_vanishes(weight: object, distances: Tensor, remedy: str) -> None:
+    """Raise `InvalidInput` unless a weight is zero at the boundary and nowhere negative.
 
     Parameters
     ----------
     weight
         A `Weight`.
     distances
-        ``(k, k)`` or ``(k, 1)``: row j lies on side j, that is distance j is zero.
-    allowed
-        What to do instead.
+        ``(k, d)``: each row lies on one side of the boundary, where its distance is zero.
+    remedy
+        What to use instead.
     """
     if not callable(weight):
-        raise InvalidInput(f"a weight must be a callable: got {weight!r}. {allowed}")
+        raise InvalidInput(f"a weight must be a callable: got {weight!r}. {remedy}")
     w = weight(distances)
     if not isinstance(w, Tensor) or w.shape not in (distances.shape, distances.shape[:1]):
         got = tuple(w.shape) if isinstance(w, Tensor) else type(w).__name__
         raise InvalidInput(
-            f"a weight of distances (n, k) must return (n, k) or (n,): got {got} for "
-            f"{tuple(distances.shape)}. {allowed}"
+            f"a weight must return one number a row, ({len(distances)},), or one a coordinate, "
+            f"{tuple(distances.shape)}: got {got}. {remedy}"
         )
-    at = w if w.ndim == 1 else w.diagonal()
-    refuse(
-        ~(at == 0),
-        at,
-        f"the weight {weight!r} must be zero at the boundary",
-        "Otherwise the integral over the boundary stays in, and the estimate is biased. " + allowed,
-    )
-    refuse(~(w.flatten() >= 0), w.flatten(), f"the weight {weight!r} must be ≥ 0", allowed)
+    on_side = w if w.ndim == 1 else w[distances == 0]
+    wrong = on_side[on_side != 0].flatten()
+    if len(wrong):
+        raise InvalidInput(
+            f"the weight must be zero at the boundary: {weight!r} is {wrong[0].item():g} there, "
+            f"which would leave an integral over the boundary in, and bias the estimate. {remedy}"
+        )
+    if not bool((w >= 0).all()):
+        raise InvalidInput(f"the weight must be at least 0: {weight!r} is not. {remedy}")
 
 
-def plain(value: object, name: str) -> Tensor:
-    """Numbers as a float64 tensor; NaN is refused."""
-    tensor = torch.as_tensor(value, dtype=torch.float64)
-    if bool(tensor.isnan().any()):
-        raise InvalidInput(f"{name} must not be NaN: got {value!r}.")
+def nearest_weight(weight: Weight, distance: Tensor) -> Tensor:
+    """The weight of one distance a row, ``(n,)`` → ``(n,)``."""
+    return weight(distance[:, None]).reshape(distance.shape)
+
+
+def check_nearest_weight(weight: Weight) -> None:
+    """Raise `InvalidInput` unless the weight is zero at distance zero."""
+    remedy = "Use MinPower(power, cap), Power(p) or Log1p()."
+    check_weight_vanishes(weight, torch.zeros(1, 1, dtype=torch.float64), remedy)
+
+
+Numbers = float | Sequence[float] | Tensor
+
+
+def numbers(value: Numbers, name: str) -> Tensor:
+    """Numbers as a float64 tensor ``()`` or ``(k,)`` on the CPU; NaN is refused."""
+    tensor = torch.as_tensor(value, dtype=torch.float64).detach().cpu()
+    if tensor.ndim > 1 or bool(tensor.isnan().any()):
+        raise InvalidInput(f"{name} must be a number or a row of numbers: got {value!r}.")
     return tensor
-
-
-def shown(x: float) -> str:
-    """A number for a message, ∞ written out."""
-    return ("∞" if x > 0 else "−∞") if math.isinf(x) else f"{x:g}"

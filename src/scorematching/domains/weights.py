@@ -5,8 +5,9 @@ on the positive orthant and on the simplex, z = √x on the square-root simplex,
 the sides of a box. `MinPower`, `Power` and `Log1p` give a weight per coordinate ``(n, k)``;
 `MinSq` and `ProdSq` one per row ``(n,)``.
 
-Where a minimum has a kink, the derivative is one of the two one-sided ones, always the same: at
-u = cap that of the flat side, at a tie the first of the tied coordinates.
+Where a minimum has a kink, the derivative is one of the one-sided ones, always the same: at the cap
+that of the rising side, at a tie that of the last of the tied coordinates (so that rows with
+several zeros agree with the R package scorematchingad).
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ class MinPower:
         _positive(self.cap, "cap", "For no cap use Power(p)")
 
     def __call__(self, u: Tensor) -> Tensor:
-        capped = torch.where(u < self.cap, u, self.cap)
+        capped = torch.where(u <= self.cap, u, self.cap)
         return capped if self.power == 1 else capped**self.power
 
 
@@ -93,7 +94,7 @@ class MinSq:
         _positive(self.c, "c", "It is the distance from the boundary beyond which rows count alike")
 
     def __call__(self, u: Tensor) -> Tensor:
-        return capped_square(u.min(1).values, self.c)
+        return capped_square(last_minimum(u), self.c)
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,13 @@ class ProdSq:
 
 def capped_square(u: Tensor, cap: float) -> Tensor:
     """min(u², cap²)."""
-    return torch.where(u < cap, u, cap) ** 2
+    return torch.where(u <= cap, u, cap) ** 2
+
+
+def last_minimum(u: Tensor) -> Tensor:
+    """minⱼ uⱼ in each row of ``(n, k)``, ``(n,)``; at a tie the derivative is the last one's."""
+    at = u.shape[1] - 1 - u.flip(1).argmin(1)  # argmin is the first of equals
+    return u.gather(1, at[:, None])[:, 0]
 
 
 def _positive(value: float, name: str, remedy: str) -> None:
