@@ -58,13 +58,24 @@ def test_bounded_columns_are_opened_before_they_are_whitened() -> None:
     np.testing.assert_allclose(rotation @ rotation.T, np.eye(2), atol=1e-8)
 
 
-def test_images_are_scaled_so_that_their_range_is_from_minus_one_to_one() -> None:
-    data = from_array(pixels(70, 8, 8))
+@pytest.mark.parametrize("top", [16, 255])
+def test_images_are_scaled_by_their_spread_whatever_range_their_type_has(top: int) -> None:
+    """Grey values that stop at 16 become the same rows as those that go on to 255."""
+    levels = np.random.default_rng(5).uniform(size=(70, 8, 8)).round(1)
+    data = from_array((levels * top).round().astype(np.uint8))
     transform, notes = map_of(data)
-    ends = torch.tensor([0.0, 127.5, 255.0], dtype=torch.float64)[:, None, None, None]
-    y = transform.forward(ends.expand(3, 1, 8, 8))
-    torch.testing.assert_close(y[:, 0, 3, 4], torch.tensor([-1.0, 0.0, 1.0], dtype=y.dtype))
+    y = transform.forward(torch.from_numpy(data.values))
+    expected = levels - levels.mean(0)
+    expected = expected / np.sqrt((expected**2).mean())
+    torch.testing.assert_close(y[:, 0], torch.from_numpy(expected), rtol=0, atol=0.12)
+    assert y.square().mean().item() == pytest.approx(1, abs=1e-12)
     assert notes == ()
+
+
+@pytest.mark.parametrize("x", [np.full((9, 8, 8), 3, np.uint8), np.full((9, 2, 3), 0.5)])
+def test_rows_that_are_all_the_same_are_refused(x: NDArray[np.generic]) -> None:
+    with pytest.raises(InvalidInput, match="9 rows to fit are all the same"):
+        map_of(from_array(x))
 
 
 @pytest.mark.parametrize("event", [(), (2, 3), (1, 2, 2), (2, 1, 2, 2)])
@@ -128,7 +139,7 @@ def test_coordinates_are_called_by_their_columns_or_numbers() -> None:
 @pytest.mark.parametrize(
     ("x", "unit"),
     [
-        (pixels(70, 8, 8), 2 / 255),
+        (pixels(70, 8, 8), math.sqrt(12 / (256**2 - 1))),
         (5 * normal(4000), 1 / 5),
         (5 * normal(2000, 2, 2), 1 / 5),
         (5 * normal(2000, 2), 1.0),

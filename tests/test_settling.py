@@ -77,8 +77,8 @@ def test_max_steps_comes_last() -> None:
 @pytest.mark.parametrize(
     ("given", "max_steps", "every"),
     [
-        (None, 24, 2),
-        ({"training": {"max_steps": 24}}, None, 2),
+        (None, 24, 3),
+        ({"training": {"max_steps": 24}}, None, 3),
         (None, 5, 1),
         (None, 100_000, 100),
         ({"training": {"validate_every": 20}}, 24, 20),

@@ -27,8 +27,8 @@ def preprocessing(data: Dataset, rows: Tensor) -> tuple[Compose, tuple[str, ...]
     """The invertible map to standardised rows, its constants taken from rows ``(n, *event)``.
 
     Bounded columns go through a log or logit first. Rows of one axis are whitened: decorrelated,
-    each direction of unit variance. Images are scaled so that their range becomes [−1, 1]. Other
-    arrays are centred and scaled by one number.
+    each direction of unit variance. Images and other arrays are centred, and scaled by one number
+    to unit mean variance: a noise level means the same whatever range the pixels could have.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ def preprocessing(data: Dataset, rows: Tensor) -> tuple[Compose, tuple[str, ...]
     Raises
     ------
     InvalidInput
-        A value lies outside its bounds.
+        A value lies outside its bounds, or the rows are all the same.
     """
     schema = data.schema
     parts: list[Transform] = []
@@ -56,15 +56,11 @@ def preprocessing(data: Dataset, rows: Tensor) -> tuple[Compose, tuple[str, ...]
         if bounds is not None:
             parts.append(bounds)
             rows = bounds.forward(rows)
-    if isinstance(schema, ImageSchema):
-        middle, half = (schema.low + schema.high) / 2, (schema.high - schema.low) / 2
-        mean = torch.full(schema.event, middle, dtype=torch.float64)
-        parts.append(Standardise(mean, torch.full(schema.event, half, dtype=torch.float64)))
-    elif len(schema.event) == 1:
+    if one_scale(schema):
+        parts.append(_one_scale(rows))
+    else:
         whitening, notes = whiten(rows, names(schema))
         parts.append(whitening)
-    else:
-        parts.append(_one_scale(rows))
     return Compose(tuple(parts)), notes
 
 
@@ -115,6 +111,10 @@ def _one_scale(rows: Tensor) -> Standardise:
     # A constant coordinate has the scale 1 there, which says nothing about its spread.
     spread = torch.where((rows == rows[:1]).all(0), torch.zeros_like(each.scale), each.scale)
     largest = spread.max()
+    if largest == 0:
+        raise InvalidInput(
+            f"the {len(rows)} rows to fit are all the same: there is nothing to learn from them."
+        )
     scale = largest * (spread / largest).square().mean().sqrt()
     return Standardise(each.mean, scale.expand(each.mean.shape).clone())
 

@@ -16,7 +16,7 @@ from scorematching.configuration import (
 from scorematching.errors import InvalidInput
 from scorematching.training import TrainingSettings
 
-VALIDATIONS = 12
+VALIDATIONS = 8
 VALIDATE_EVERY = "training.validate_every"
 NEEDS_VALIDATION = (VALIDATE_EVERY, "training.patience")
 
