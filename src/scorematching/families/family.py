@@ -12,7 +12,7 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
-from scorematching.domains.domain import Domain
+from scorematching.domains import AnyDomain
 from scorematching.errors import InvalidInput
 
 
@@ -30,6 +30,7 @@ class FittedDensity(Protocol):
         """∇ₓ log p(x) in the columns of x, like x; a manifold's domain projects it."""
 
 
+@runtime_checkable
 class LinearFamily(Protocol):
     """log p(x; θ) = θᵀT(x) + r(x) − log Z(θ): estimated in closed form."""
 
@@ -42,7 +43,7 @@ class LinearFamily(Protocol):
         """The names of θ in its order, ``(p,)``."""
 
     @property
-    def domain(self) -> Domain:
+    def domain(self) -> AnyDomain:
         """Where the rows naturally live, with a weight that suits the family."""
 
     def statistics(self, x: Tensor, /) -> Tensor:
@@ -67,11 +68,15 @@ class Family(Protocol):
         """The names of θ in its order, ``(p,)``."""
 
     @property
-    def domain(self) -> Domain:
+    def domain(self) -> AnyDomain:
         """Where the rows naturally live, with a weight that suits the family."""
 
+    @property
+    def bounds(self) -> tuple[tuple[float, float], ...]:
+        """The open interval of each parameter; (−∞, ∞) where it is free."""
+
     def log_density(self, x: Tensor, theta: Tensor, /) -> Tensor:
-        """log p(x; θ) up to a constant, ``(n, d)``, ``(p,)`` → ``(n,)``, for every real θ."""
+        """log p(x; θ) up to a constant, ``(n, d)``, ``(p,)`` → ``(n,)``, for θ in the bounds."""
 
     def starts(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Points to start the minimisation from, ``(m, p)``."""
@@ -102,17 +107,17 @@ class PrescribedFit:
 
 @runtime_checkable
 class PrescribesFit(Protocol):
-    """A family whose estimator is not the joint minimum of one objective."""
+    """A family whose estimator may not be the joint minimum of one objective."""
 
-    def fit(self, x: Tensor, /) -> PrescribedFit:
-        """Estimate θ from rows ``(n, d)``."""
+    def fit(self, x: Tensor, /) -> PrescribedFit | None:
+        """The estimate from rows ``(n, d)`` on its own domain; None where it is the minimum."""
 
 
 @runtime_checkable
 class ModelsDomains(Protocol):
     """A family that knows its density also where it is restricted to another domain."""
 
-    def model_on(self, theta: Tensor, domain: Domain, /) -> FittedDensity:
+    def model_on(self, theta: Tensor, domain: AnyDomain, /) -> FittedDensity:
         """The density at θ on a domain."""
 
 

@@ -6,23 +6,27 @@ other domain, K and η keep their meaning and only the normalising constant chan
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from scorematching.domains import Euclidean
-from scorematching.domains.domain import Domain
-from scorematching.errors import InvalidInput
-from scorematching.families.family import check_dimension, check_theta, columns
+from scorematching.domains import AnyDomain, Euclidean
+from scorematching.families.family import (
+    FittedDensity,
+    check_dimension,
+    check_theta,
+    columns,
+)
+from scorematching.families.normal import GaussianDensity, check_positive_definite
+from scorematching.families.supports import interval_of, is_bounded, is_interval
 from scorematching.families.triangles import (
     entry_names,
     lower_by_rows,
     symmetric,
     vector_names,
 )
-from scorematching.random import normal
+from scorematching.families.truncated import TruncatedGaussian, TruncatedNormal
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,7 @@ class Gaussian:
         return (*entry_names("K", *lower_by_rows(self.d)), *vector_names("eta", self.d))
 
     @property
-    def domain(self) -> Domain:
+    def domain(self) -> AnyDomain:
         """ℝᵈ."""
         return Euclidean(self.d)
 
@@ -89,73 +93,18 @@ class Gaussian:
         """
         return GaussianDensity(*self.matrices(theta))
 
+    def model_on(self, theta: Tensor, domain: AnyDomain) -> FittedDensity:
+        """The Gaussian truncated to a domain; normalised on intervals of one column.
 
-@dataclass(frozen=True, eq=False)
-class GaussianDensity:
-    """N(K⁻¹η, K⁻¹) with precision K ``(d, d)`` and linear term η ``(d,)``.
-
-    Raises
-    ------
-    InvalidInput
-        K is not positive definite.
-    """
-
-    precision: Tensor
-    linear: Tensor
-    normalised = True
-
-    def __post_init__(self) -> None:
-        check_positive_definite(self.precision)
-
-    @property
-    def location(self) -> Tensor:
-        """μ = K⁻¹η, ``(d,)``."""
-        return torch.cholesky_solve(self.linear[:, None], self._root)[:, 0]
-
-    @property
-    def mean(self) -> Tensor:
-        """E x = μ, ``(d,)``."""
-        return self.location
-
-    @property
-    def covariance(self) -> Tensor:
-        """Σ = K⁻¹, ``(d, d)``."""
-        return torch.cholesky_inverse(self._root)
-
-    @property
-    def _root(self) -> Tensor:
-        root: Tensor = torch.linalg.cholesky(self.precision)
-        return root
-
-    def log_density(self, x: Tensor) -> Tensor:
-        """log p(x) = ½ ln det K − (d/2) ln 2π − ½ (x−μ)ᵀK(x−μ), ``(n,)`` in nats."""
-        d = len(self.linear)
-        rows = columns(x, d)
-        root = self._root.to(rows)
-        whitened = (rows - self.location.to(rows)) @ root
-        constant = root.diagonal().log().sum() - d / 2 * math.log(2 * math.pi)
-        return constant - (whitened**2).sum(1) / 2
-
-    def score(self, x: Tensor) -> Tensor:
-        """∇ₓ log p(x) = η − Kx, like x."""
-        rows = columns(x, len(self.linear))
-        return (self.linear.to(rows) - rows @ self.precision.to(rows)).reshape(x.shape)
-
-    def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
-        """n independent draws, ``(n, d)``."""
-        z = normal((n, len(self.linear)), self.linear, generator)
-        whitened = torch.linalg.solve_triangular(self._root.mT, z.mT, upper=True)
-        return self.location + whitened.mT
-
-
-def check_positive_definite(precision: Tensor) -> None:
-    """Raise InvalidInput if K is not positive definite, to rounding."""
-    eigenvalues = torch.linalg.eigvalsh(precision)
-    limit = len(eigenvalues) * torch.finfo(precision.dtype).eps * eigenvalues.abs().max()
-    if not bool(eigenvalues.min() > limit):
-        raise InvalidInput(
-            "K must be positive definite for a density on all of space: its smallest eigenvalue is "
-            f"{eigenvalues.min().item():.6g} and its largest {eigenvalues.max().item():.6g}. "
-            "The estimate theta stands; for a model, estimate from more rows, ask for a ridge, or "
-            "fix or tie entries of K."
-        )
+        Raises
+        ------
+        InvalidInput
+            The domain is not bounded and K is not positive definite.
+        """
+        precision, linear = self.matrices(theta)
+        if not is_bounded(domain):
+            check_positive_definite(precision)
+        if is_interval(domain) and precision.item() > 0:
+            mu, sigma = (linear / precision[0]).item(), precision.item() ** -0.5
+            return TruncatedNormal(mu, sigma, *interval_of(domain))
+        return TruncatedGaussian(precision, linear, domain)

@@ -1,0 +1,96 @@
+"""The set that a domain is, whatever its weight and the coordinates it is matched in."""
+
+from __future__ import annotations
+
+import math
+
+from scorematching.domains import (
+    AdditiveLogRatio,
+    AnyDomain,
+    Ball,
+    Box,
+    Circle,
+    Euclidean,
+    FlatSimplex,
+    InCoordinates,
+    Log,
+    Logit,
+    LogRatioSimplex,
+    PositiveOrthant,
+    PositiveSphere,
+    Sphere,
+    SqrtSimplex,
+    SquareRoot,
+)
+from scorematching.errors import InvalidInput
+
+
+def support(domain: AnyDomain) -> AnyDomain:
+    """The plainest domain that is the same set, with its own default weight.
+
+    Two domains are the same set if their supports are equal; one that is not known here, such as a
+    user's own, is its own support.
+    """
+    if isinstance(domain, InCoordinates):
+        return _of_chart(domain)
+    if isinstance(domain, PositiveOrthant):
+        return PositiveOrthant(domain.d)
+    if isinstance(domain, FlatSimplex | SqrtSimplex | LogRatioSimplex):
+        return FlatSimplex(domain.d)
+    if isinstance(domain, PositiveSphere):
+        return PositiveSphere(domain.d)
+    if isinstance(domain, Box):
+        if set(domain.low) == {0.0} and set(domain.high) == {math.inf}:
+            return PositiveOrthant(domain.d)
+        if set(domain.low) == {-math.inf} and set(domain.high) == {math.inf}:
+            return Euclidean(domain.d)
+        return Box(domain.low, domain.high)
+    return domain
+
+
+def _of_chart(domain: InCoordinates) -> AnyDomain:
+    inner, chart = domain.inner, domain.chart
+    if isinstance(inner, Euclidean):
+        if isinstance(chart, Log):
+            return PositiveOrthant(inner.d)
+        if isinstance(chart, Logit):
+            return support(Box((chart.low,) * inner.d, (chart.high,) * inner.d))
+        if isinstance(chart, AdditiveLogRatio):
+            return FlatSimplex(inner.d + 1)
+    if isinstance(inner, PositiveSphere) and isinstance(chart, SquareRoot):
+        return FlatSimplex(inner.d)
+    return domain
+
+
+def is_bounded(domain: AnyDomain) -> bool:
+    """Whether the set is known to be bounded, so that every continuous density has an integral."""
+    known = support(domain)
+    if isinstance(known, Box):
+        return all(math.isfinite(side) for side in (*known.low, *known.high))
+    return isinstance(known, Ball | FlatSimplex | Sphere | PositiveSphere | Circle)
+
+
+def interval_of(domain: AnyDomain) -> tuple[float, float]:
+    """(low, high) of a domain of one column.
+
+    Raises
+    ------
+    InvalidInput
+        The domain is no interval.
+    """
+    known = support(domain)
+    if known.d == 1 and isinstance(known, Euclidean):
+        return -math.inf, math.inf
+    if known.d == 1 and isinstance(known, PositiveOrthant):
+        return 0.0, math.inf
+    if known.d == 1 and isinstance(known, Box):
+        return known.low[0], known.high[0]
+    raise InvalidInput(
+        f"expected an interval: got {domain!r}. Use Euclidean(1), PositiveOrthant(1) or "
+        "Box(low, high) with one column."
+    )
+
+
+def is_interval(domain: AnyDomain) -> bool:
+    """Whether `interval_of` knows the domain as an interval."""
+    return domain.d == 1 and isinstance(support(domain), Euclidean | PositiveOrthant | Box)
