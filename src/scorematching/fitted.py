@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from scorematching import batched
+from scorematching.calculus import differentiable
 from scorematching.configuration import Configuration
 from scorematching.data import Schema
 from scorematching.data.transform import Compose
@@ -176,8 +177,7 @@ class FittedScore:
         """
         rows, classes = self._rows(x, labels)
         level = level_of(sigma, self.transform, self.schema, self.process)
-        with torch.enable_grad():
-            rows = rows.requires_grad_()
+        with differentiable(rows) as rows:
             prepared = self.transform.forward(rows)
             denoised = batched.denoised(self.denoiser, prepared.detach(), level, classes)
             score = (denoised - prepared.detach()) / level**2
