@@ -32,7 +32,8 @@ def check_columns(x: Tensor, d: int) -> None:
     if x.ndim != 2 or x.shape[1] != d or not x.shape[0]:
         remedy = " For one column use x[:, None]." if x.ndim == 1 and d == 1 else ""
         raise InvalidInput(
-            f"expected at least one row of {d} columns, shape (n, {d}): got {tuple(x.shape)}.{remedy}"
+            f"expected at least one row of {d} columns, shape (n, {d}): got {tuple(x.shape)}."
+            + remedy
         )
     refuse(
         ~x.isfinite(),
