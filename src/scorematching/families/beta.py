@@ -12,6 +12,7 @@ from scorematching.domains import AnyDomain, Box, Power
 from scorematching.families.checks import check_above
 from scorematching.families.draws import log_gamma_variates
 from scorematching.families.family import check_theta, columns
+from scorematching.families.supports import zero_outside
 
 
 @dataclass(frozen=True)
@@ -85,12 +86,12 @@ class BetaDensity:
         return torch.tensor([[variance]], dtype=torch.float64)
 
     def log_density(self, x: Tensor) -> Tensor:
-        """log p(x) = (α − 1) log x + (β − 1) log(1 − x) − ln B(α, β), ``(n,)`` in nats."""
+        """(α − 1) log x + (β − 1) log(1 − x) − ln B(α, β), ``(n,)`` in nats; −∞ outside."""
         value = columns(x, 1)[:, 0]
         total = math.lgamma(self.alpha + self.beta)
         constant = total - math.lgamma(self.alpha) - math.lgamma(self.beta)
         kernel = (self.alpha - 1) * value.log() + (self.beta - 1) * torch.log1p(-value)
-        return constant + kernel
+        return zero_outside(constant + kernel, (value >= 0) & (value <= 1))
 
     def score(self, x: Tensor) -> Tensor:
         """∂ₓ log p = (α − 1)/x − (β − 1)/(1 − x), like x."""

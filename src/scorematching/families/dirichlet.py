@@ -11,6 +11,7 @@ from scorematching.domains import AnyDomain, SqrtSimplex
 from scorematching.families.checks import check_above
 from scorematching.families.draws import log_gamma_variates
 from scorematching.families.family import check_dimension, check_theta, columns
+from scorematching.families.supports import zero_outside
 from scorematching.families.triangles import vector_names
 
 REMEDY = (
@@ -98,9 +99,11 @@ class DirichletDensity:
         return (m.diag() - torch.outer(m, m)) / (1 + self.alpha.sum())
 
     def log_density(self, x: Tensor) -> Tensor:
-        """log p(x) = Σ (αⱼ − 1) log xⱼ + ln Γ(Σα) − Σ ln Γ(αⱼ), ``(n,)`` in nats."""
+        """log p(x) = Σ (αⱼ − 1) log xⱼ + ln Γ(Σα) − Σ ln Γ(αⱼ), ``(n,)`` in nats; −∞ if xⱼ < 0."""
+        rows = columns(x, len(self.alpha))
         constant = self.alpha.sum().lgamma() - self.alpha.lgamma().sum()
-        return columns(x, len(self.alpha)).log() @ (self.alpha - 1).to(x) + constant.to(x)
+        value = rows.log() @ (self.alpha - 1).to(rows) + constant.to(rows)
+        return zero_outside(value, (rows >= 0).all(1))
 
     def score(self, x: Tensor) -> Tensor:
         """(α − 1)/x, like x: the gradient in all d columns, which a domain projects."""

@@ -12,6 +12,7 @@ from scorematching.domains import AnyDomain, PositiveOrthant, Power
 from scorematching.families.checks import check_above
 from scorematching.families.draws import log_gamma_variates
 from scorematching.families.family import check_theta, columns
+from scorematching.families.supports import zero_outside
 
 
 @dataclass(frozen=True)
@@ -82,10 +83,11 @@ class GammaDensity:
         return torch.tensor([[self.alpha / self.beta**2]], dtype=torch.float64)
 
     def log_density(self, x: Tensor) -> Tensor:
-        """log p(x) = α log β − ln Γ(α) + (α − 1) log x − βx, ``(n,)`` in nats."""
+        """log p(x) = α log β − ln Γ(α) + (α − 1) log x − βx, ``(n,)`` in nats; −∞ for x < 0."""
         value = columns(x, 1)[:, 0]
         constant = self.alpha * math.log(self.beta) - math.lgamma(self.alpha)
-        return constant + (self.alpha - 1) * value.log() - self.beta * value
+        kernel = (self.alpha - 1) * value.log() - self.beta * value
+        return zero_outside(constant + kernel, value >= 0)
 
     def score(self, x: Tensor) -> Tensor:
         """∂ₓ log p = (α − 1)/x − β, like x."""

@@ -24,6 +24,7 @@ from scorematching.families.family import (
 )
 from scorematching.families.gaussian import Gaussian
 from scorematching.families.normal import GaussianDensity, check_positive_definite
+from scorematching.families.supports import zero_outside
 from scorematching.families.triangles import (
     entry_names,
     lower_by_rows,
@@ -86,7 +87,7 @@ class PairwiseInteraction:
         i, j = lower_by_rows(self.d)
         y = x**self.a if self.a else x.log()
         scale = self.a if self.a else 1.0
-        factor = torch.where(i == j, -0.5 / scale, -1.0 / scale).to(x)
+        factor = torch.where(i == j, -0.5, -1.0).to(x) / scale
         linear = (x**self.b - 1) / self.b if self.b else x.log()
         return torch.cat([factor * y[:, i] * y[:, j], linear], dim=1)
 
@@ -143,13 +144,13 @@ class PairwiseDensity:
     normalised = False
 
     def log_density(self, x: Tensor) -> Tensor:
-        """−(xᵃ)ᵀK xᵃ/(2a) + ηᵀ(xᵇ − 1)/b, ``(n,)`` in nats, up to a constant."""
+        """−(xᵃ)ᵀK xᵃ/(2a) + ηᵀ(xᵇ − 1)/b, ``(n,)`` in nats, up to a constant; −∞ if xⱼ < 0."""
         a, b = self.family.a, self.family.b
         rows = columns(x, self.family.d)
         y = rows**a if a else rows.log()
         linear = (rows**b - 1) / b if b else rows.log()
         quadratic = ((y @ self.precision.to(rows)) * y).sum(1) / (2 * a if a else 2)
-        return linear @ self.linear.to(rows) - quadratic
+        return zero_outside(linear @ self.linear.to(rows) - quadratic, (rows >= 0).all(1))
 
     def score(self, x: Tensor) -> Tensor:
         """−xᵃ⁻¹ (Kxᵃ) + η xᵇ⁻¹, like x."""
@@ -188,9 +189,10 @@ class LogNormalDensity:
         return torch.outer(self.mean, self.mean) * torch.expm1(self.logarithms.covariance)
 
     def log_density(self, x: Tensor) -> Tensor:
-        """log p(x), ``(n,)`` in nats."""
-        logs = columns(x, len(self.location)).log()
-        return self.logarithms.log_density(logs) - logs.sum(1)
+        """log p(x), ``(n,)`` in nats; −∞ unless x > 0."""
+        rows = columns(x, len(self.location))
+        logs = rows.log()
+        return zero_outside(self.logarithms.log_density(logs) - logs.sum(1), (rows > 0).all(1))
 
     def score(self, x: Tensor) -> Tensor:
         """(∇ log p_y(log x) − 1)/x, like x."""

@@ -20,7 +20,7 @@ from scorematching.domains import AnyDomain, Euclidean
 from scorematching.errors import InvalidInput
 from scorematching.families.checks import STANDS
 from scorematching.families.family import check_theta, columns
-from scorematching.families.supports import interval_of
+from scorematching.families.supports import interval_of, zero_outside
 
 NEGLIGIBLE = 60.0  # nats below the mode: e⁻⁶⁰ = 1e-26 of its density
 
@@ -43,7 +43,7 @@ class PolynomialExponential:
     degree: int
 
     def __post_init__(self) -> None:
-        if not isinstance(self.degree, int) or self.degree < 1:
+        if not isinstance(self.degree, int) or isinstance(self.degree, bool) or self.degree < 1:
             raise InvalidInput(f"the degree must be a positive integer: got {self.degree!r}.")
 
     @property
@@ -104,7 +104,7 @@ class PolynomialDensity:
         for coefficient in reversed(self.theta.tolist()):
             total = (total + coefficient) * value
         inside = (value >= self.low) & (value <= self.high)
-        return torch.where(inside, total - self.log_normaliser, -math.inf)
+        return zero_outside(total - self.log_normaliser, inside)
 
     def score(self, x: Tensor) -> Tensor:
         """∂ₓ log p = Σ_k k θ_k xᵏ⁻¹, like x."""

@@ -14,6 +14,7 @@ from scorematching.domains import AnyDomain, SqrtSimplex
 from scorematching.families.dirichlet import DirichletDensity, check_tilt
 from scorematching.families.draws import rejection
 from scorematching.families.family import check_dimension, check_theta, columns
+from scorematching.families.supports import zero_outside
 from scorematching.families.triangles import (
     diagonal_then_upper_by_columns,
     entry_names,
@@ -107,9 +108,10 @@ class PPIDensity:
     normalised = False
 
     def log_density(self, x: Tensor) -> Tensor:
-        """x_LᵀA_L x_L + b_Lᵀx_L + Σ βⱼ log xⱼ, ``(n,)`` in nats, up to a constant."""
+        """x_LᵀA_L x_L + b_Lᵀx_L + Σ βⱼ log xⱼ, ``(n,)`` in nats, up to a constant; −∞ if xⱼ < 0."""
         rows = columns(x, len(self.beta))
-        return self._tilt(rows) + rows.log() @ self.beta.to(rows)
+        value = self._tilt(rows) + rows.log() @ self.beta.to(rows)
+        return zero_outside(value, (rows >= 0).all(1))
 
     def score(self, x: Tensor) -> Tensor:
         """(2A_L x_L + b_L, 0) + β/x, like x: in all d columns, which a domain projects."""

@@ -24,7 +24,7 @@ def model_on(
     On the set where the family naturally lives, with whatever weight and coordinates, this is
     ``family.model(theta)``; so it is for a family of positive or bounded numbers that was matched
     on Euclidean space. On another set it is what the family knows of itself there (a truncated
-    Gaussian), or else its density up to a constant.
+    Gaussian), or else its density up to a constant, zero outside the set.
 
     Raises
     ------
@@ -42,5 +42,5 @@ def model_on(
         return family.model_on(theta, domain)
     value = check_theta(theta, family.names)
     if isinstance(family, LinearFamily):
-        return LinearDensity(family, value)
-    return FamilyDensity(family, value)
+        return LinearDensity(family, value, domain=domain)
+    return FamilyDensity(family, value, domain)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import math
 
+import torch
+from torch import Tensor
+
 from scorematching.domains import (
     AdditiveLogRatio,
     AnyDomain,
@@ -89,6 +92,38 @@ def interval_of(domain: AnyDomain) -> tuple[float, float]:
         f"expected an interval: got {domain!r}. Use Euclidean(1), PositiveOrthant(1) or "
         "Box(low, high) with one column."
     )
+
+
+def contains(domain: AnyDomain, x: Tensor) -> Tensor:
+    """Which rows of x ``(n, d)`` the domain's own check lets pass, ``(n,)``."""
+    known = support(domain)
+    if isinstance(known, Euclidean):
+        return x.isfinite().all(1)
+    if isinstance(known, PositiveOrthant):
+        return (x.isfinite() & (x >= 0)).all(1)
+    if isinstance(known, Box):
+        return (
+            x.isfinite() & (x >= x.new_tensor(known.low)) & (x <= x.new_tensor(known.high))
+        ).all(1)
+    return _checked(domain, x)
+
+
+def _checked(domain: AnyDomain, x: Tensor) -> Tensor:
+    """As `contains`, halving the rows until a part passes or is one row."""
+    try:
+        if len(x):
+            domain.check(x)
+        return torch.ones(len(x), dtype=torch.bool, device=x.device)
+    except ValueError:
+        if len(x) == 1:
+            return torch.zeros(1, dtype=torch.bool, device=x.device)
+        half = len(x) // 2
+        return torch.cat([_checked(domain, x[:half]), _checked(domain, x[half:])])
+
+
+def zero_outside(log_density: Tensor, inside: Tensor) -> Tensor:
+    """The log-density ``(n,)``, −∞ where a row is not inside."""
+    return torch.where(inside, log_density, -math.inf)
 
 
 def is_interval(domain: AnyDomain) -> bool:

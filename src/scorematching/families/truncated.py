@@ -10,11 +10,11 @@ import torch
 from scipy.special import log_ndtr, ndtri_exp
 from torch import Tensor
 
-from scorematching.domains import AnyDomain, Box, PositiveOrthant
-from scorematching.errors import InvalidInput
+from scorematching.domains import AnyDomain
 from scorematching.families.draws import rejection
 from scorematching.families.family import columns
 from scorematching.families.normal import GaussianDensity
+from scorematching.families.supports import contains, zero_outside
 from scorematching.random import uniform
 
 
@@ -23,8 +23,7 @@ class TruncatedGaussian:
     """exp(−½ xᵀKx + ηᵀx) on a domain, up to a constant; K ``(d, d)``, η ``(d,)``.
 
     The location K⁻¹η is the mean of the Gaussian before truncation, not of this density, whose
-    mean and covariance have no closed form for d > 1. `log_density` does not ask whether a row
-    lies in the domain.
+    mean and covariance have no closed form for d > 1.
     """
 
     precision: Tensor
@@ -39,10 +38,11 @@ class TruncatedGaussian:
         return value
 
     def log_density(self, x: Tensor) -> Tensor:
-        """−½ xᵀKx + ηᵀx, ``(n,)`` in nats, up to a constant."""
+        """−½ xᵀKx + ηᵀx, ``(n,)`` in nats, up to a constant; −∞ outside the domain."""
         rows = columns(x, len(self.linear))
         quadratic = ((rows @ self.precision.to(rows)) * rows).sum(1)
-        return rows @ self.linear.to(rows) - quadratic / 2
+        value = rows @ self.linear.to(rows) - quadratic / 2
+        return zero_outside(value, contains(self.domain, rows))
 
     def score(self, x: Tensor) -> Tensor:
         """∇ₓ log p(x) = η − Kx, like x."""
@@ -55,29 +55,16 @@ class TruncatedGaussian:
         Raises
         ------
         InvalidInput
-            The domain is neither an orthant nor a box, K is not positive definite, or fewer than
-            one proposal in 100,000 is accepted.
+            K is not positive definite, or fewer than one proposal in 100,000 is accepted, as on
+            a surface.
         """
-        low, high = _sides(self.domain)
         gaussian = GaussianDensity(self.precision, self.linear)
 
         def propose(m: int, source: torch.Generator) -> tuple[Tensor, Tensor]:
             x = gaussian.sample(m, source)
-            inside = ((x >= low.to(x)) & (x <= high.to(x))).all(1)
-            return x, torch.where(inside, 0.0, -math.inf).to(x)
+            return x, zero_outside(torch.zeros_like(x[:, 0]), contains(self.domain, x))
 
         return rejection(propose, n, self.linear, generator)
-
-
-def _sides(domain: AnyDomain) -> tuple[Tensor, Tensor]:
-    if isinstance(domain, PositiveOrthant):
-        return torch.zeros(domain.d), torch.full((domain.d,), math.inf)
-    if isinstance(domain, Box):
-        return torch.tensor(domain.low), torch.tensor(domain.high)
-    raise InvalidInput(
-        f"exact sampling needs an orthant or a box: got {domain!r}. Sample by Langevin steps "
-        "instead: sm.samplers.mala(model, …), and drop rows outside."
-    )
 
 
 @dataclass(frozen=True)
@@ -106,7 +93,8 @@ class TruncatedNormal:
     @property
     def mean(self) -> Tensor:
         """E x = μ + σ (φ(a) − φ(b))/Z, ``(1,)``; a, b the sides in units of σ."""
-        return torch.tensor([self.mu + self.sigma * self._standard_moments()[0]]).double()
+        first = self._standard_moments()[0]
+        return torch.tensor([self.mu + self.sigma * first], dtype=torch.float64)
 
     @property
     def covariance(self) -> Tensor:
@@ -125,7 +113,7 @@ class TruncatedNormal:
         u = (value - self.mu) / self.sigma
         constant = math.log(self.sigma) + math.log(2 * math.pi) / 2 + self.log_mass
         inside = (value >= self.low) & (value <= self.high)
-        return torch.where(inside, -(u**2) / 2 - constant, -math.inf)
+        return zero_outside(-(u**2) / 2 - constant, inside)
 
     def score(self, x: Tensor) -> Tensor:
         """∂ₓ log p = −(x − μ)/σ², like x."""

@@ -11,6 +11,7 @@ from torch import Tensor
 from scorematching.domains import AnyDomain, PositiveOrthant, Power
 from scorematching.families.checks import check_above
 from scorematching.families.family import check_theta, columns
+from scorematching.families.supports import zero_outside
 from scorematching.random import uniform
 
 EULER = 0.5772156649015329
@@ -100,9 +101,10 @@ class WeibullDensity:
         return self.scale**power * math.gamma(1 + power / self.k)
 
     def log_density(self, x: Tensor) -> Tensor:
-        """log p(x) = ln(k/λ) + (k − 1) ln(x/λ) − (x/λ)ᵏ, ``(n,)`` in nats."""
+        """log p(x) = ln(k/λ) + (k − 1) ln(x/λ) − (x/λ)ᵏ, ``(n,)`` in nats; −∞ for x < 0."""
         ratio = columns(x, 1)[:, 0] / self.scale
-        return math.log(self.k / self.scale) + (self.k - 1) * ratio.log() - ratio**self.k
+        value = math.log(self.k / self.scale) + (self.k - 1) * ratio.log() - ratio**self.k
+        return zero_outside(value, ratio >= 0)
 
     def score(self, x: Tensor) -> Tensor:
         """∂ₓ log p = (k − 1)/x − (k/λ)(x/λ)^(k−1), like x."""
