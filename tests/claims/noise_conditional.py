@@ -23,6 +23,7 @@ from scorematching.objectives import (
     Weight,
     ncsn,
 )
+from scorematching.objectives.importance import ImportanceWeight, LikelihoodTimes
 from scorematching.objectives.times import Times
 from scorematching.random import seeded
 from scorematching.typing import NoisyScore
@@ -188,6 +189,17 @@ def mean_log_normal() -> Outcome:
     return average(rows, expected)
 
 
+def mean_importance(process: str) -> Outcome:
+    """Times of density ∝ g²/σ², corrected for: the mean is that of uniform times."""
+    chosen, generator = PROCESSES[process], seeded("claims", NAME, "importance", process)
+    t, mass = over_times(chosen)
+    expected = (mass * expected_at(OTHER_GAUSSIAN, chosen, Likelihood(), t)).sum()
+    model, times = DiffusedNormal(OTHER_GAUSSIAN, chosen), LikelihoodTimes(stratified=False)
+    weight = ImportanceWeight(Likelihood(), times)
+    x = GAUSSIAN.sample(ROWS, generator)
+    return average(ncsn(model, x, chosen, weight, generator, times=times), expected)
+
+
 def argmin_scale(process: str, weight: str) -> Outcome:
     chosen, generator = PROCESSES[process], seeded("claims", NAME, "argmin", process, weight)
     x = GAUSSIAN.sample(ROWS, generator)
@@ -287,6 +299,13 @@ def claims() -> Iterator[Claim]:
                 lambda p=process, w=weight: mean_gaussian(p, w),
             )
     yield Claim(NAME, "its mean, log-normal times, EDM, EDM, Gaussian", mean, mean_log_normal)
+    for process in ("VP", "EDM"):
+        yield Claim(
+            NAME,
+            f"its mean, importance-sampled times, {process}, likelihood g², Gaussian",
+            mean,
+            lambda p=process: mean_importance(p),
+        )
     for weight in WEIGHTS:
         yield Claim(
             NAME,
