@@ -31,7 +31,7 @@ SOLVERS = (Euler(), Heun(), RungeKutta4(), DPMSolver2M(), EulerMaruyama(), SDEDP
 
 def run(solver: Solver[Any], *args: Any, **options: Any) -> Any:
     """Whichever of the two samplers the solver belongs to, noise seeded."""
-    if solver.noisy:
+    if solver.draws:
         return reverse_sde(*args, step=solver, generator=seeded("noise"), **options)
     return probability_flow(*args, step=solver, **options)
 
@@ -101,7 +101,7 @@ def test_any_event_rank_and_dtype_runs_like_its_flattened_rows(
 def test_single_precision_follows_double_precision(solver: Solver[Any], process: Process) -> None:
     x = normal((20, 2), MEAN.float(), seeded("x")) * process.sigma(torch.tensor(process.t_max))
     noise = GAUSSIAN.noisy_score(process)
-    short = probability_flow if not solver.noisy else None
+    short = probability_flow if not solver.draws else None
     if short is None:  # the same draws in two dtypes differ, so only the deterministic ones compare
         single = reverse_sde(noise, process, x, step=solver, generator=seeded("noise")).x
         assert single.dtype == torch.float32

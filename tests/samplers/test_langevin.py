@@ -30,7 +30,7 @@ class WithoutRootTwo:
     step_size: float
     order: ClassVar[int] = 1
     evaluations: ClassVar[int] = 1
-    noisy: ClassVar[bool] = True
+    draws: ClassVar[int] = 1
 
     def init(self, x: Tensor) -> OnlyX:
         return OnlyX(x)

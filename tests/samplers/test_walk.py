@@ -25,7 +25,7 @@ class Drift:
     seen: list[tuple[float, float]] = field(default_factory=list)
     order: ClassVar[int] = 1
     evaluations: ClassVar[int] = 3
-    noisy: ClassVar[bool] = False
+    draws: ClassVar[int] = 0
 
     def init(self, x: Tensor) -> OnlyX:
         return OnlyX(x)
@@ -44,7 +44,7 @@ class Blow:
     threshold: float
     order: ClassVar[int] = 1
     evaluations: ClassVar[int] = 1
-    noisy: ClassVar[bool] = False
+    draws: ClassVar[int] = 0
 
     def init(self, x: Tensor) -> OnlyX:
         return OnlyX(x)

@@ -1,39 +1,63 @@
 """Samples from scores: one loop `walk`, steps that are pure functions, grids of times."""
 
-from scorematching.samplers.annealed import AnnealedLangevin, annealed_langevin
-from scorematching.samplers.diffusion import Diffusion, Solve, Solver
-from scorematching.samplers.flow import DPMSolver2M, Euler, Heun, RungeKutta4, probability_flow
-from scorematching.samplers.grids import Grid, KarrasGrid, LadderGrid, LogUniformGrid
+from scorematching.samplers.ancestral import DDIM
+from scorematching.samplers.annealed import (
+    AnnealedLangevin,
+    ConsistentAnnealed,
+    annealed_langevin,
+)
+from scorematching.samplers.churn import ChurnedHeun
+from scorematching.samplers.corrector import PredictorCorrector
+from scorematching.samplers.diffusion import Diffusion, Solve, Solver, run_backwards
+from scorematching.samplers.flow import Euler, Heun, RungeKutta4, probability_flow
+from scorematching.samplers.grids import (
+    Grid,
+    KarrasGrid,
+    LadderGrid,
+    LogUniformGrid,
+    TimeUniformGrid,
+)
+from scorematching.samplers.guidance import Guided
 from scorematching.samplers.langevin import UnadjustedLangevin, ula
+from scorematching.samplers.multistep import DPMSolver2M, DPMSolver3M, UniPC
 from scorematching.samplers.prior import NoisedGaussian, prior_sample
 from scorematching.samplers.reverse import EulerMaruyama, SDEDPMSolver2M, reverse_sde
 from scorematching.samplers.walk import Noise, Progress, Step, Walk, walk
 
 __all__ = [
+    "DDIM",
     "AnnealedLangevin",
+    "ChurnedHeun",
+    "ConsistentAnnealed",
     "DPMSolver2M",
+    "DPMSolver3M",
     "Diffusion",
     "Euler",
     "EulerMaruyama",
     "Grid",
+    "Guided",
     "Heun",
     "KarrasGrid",
     "LadderGrid",
     "LogUniformGrid",
     "Noise",
     "NoisedGaussian",
+    "PredictorCorrector",
     "Progress",
     "RungeKutta4",
     "SDEDPMSolver2M",
     "Solve",
     "Solver",
     "Step",
+    "TimeUniformGrid",
     "UnadjustedLangevin",
+    "UniPC",
     "Walk",
     "annealed_langevin",
     "prior_sample",
     "probability_flow",
     "reverse_sde",
+    "run_backwards",
     "ula",
     "walk",
 ]

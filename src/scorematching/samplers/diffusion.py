@@ -71,7 +71,7 @@ class Solver(Protocol[S]):
     def evaluations(self) -> int: ...
 
     @property
-    def noisy(self) -> bool: ...
+    def draws(self) -> int: ...
 
     def init(self, x: Tensor, /) -> S: ...
 
@@ -96,8 +96,8 @@ class Solve(Generic[S]):
         return self.solver.evaluations
 
     @property
-    def noisy(self) -> bool:
-        return self.solver.noisy
+    def draws(self) -> int:
+        return self.solver.draws
 
     def init(self, x: Tensor) -> S:
         return self.solver.init(x)
@@ -108,26 +108,46 @@ class Solve(Generic[S]):
 
 def run_backwards(
     solver: Solver[S],
-    diffusion: Diffusion,
+    noisy_score: NoisyScore,
+    process: Process,
     x: Tensor,
     grid: Grid,
     *,
-    final_denoise: bool,
-    generator: torch.Generator | None,
+    final_denoise: bool = True,
+    generator: torch.Generator | None = None,
     noise: Noise | None = None,
-    callback: Callable[[Progress], None] | None,
-    record_every: int | None,
+    callback: Callable[[Progress], None] | None = None,
+    record_every: int | None = None,
 ) -> Walk:
-    """Walk down the grid and, if asked to, replace x by D(x) at its last time.
+    """Run a process backwards, from noise to data, with any solver: one step a pair of times.
+
+    Parameters
+    ----------
+    solver
+        What happens between two times.
+    noisy_score
+        s(x, t) = ∇ log p_t(x).
+    process
+        What the noise did.
+    x
+        Rows ``(n, *event)`` at the first time of the grid, from `prior_sample`, say.
+    grid
+        The times, from much noise to little.
+    final_denoise
+        Replace x by E[x₀ | x_t = x] at the last time, for one more evaluation. Without it x is
+        left as α x₀ + σ z at that time.
+    generator, noise, callback, record_every
+        As in `walk`; the record holds the steps, not the final denoising.
 
     Raises
     ------
     InvalidInput
-        The times do not decrease; and as in `walk`.
+        The times do not decrease, x is unusable, or noise was given to a solver that takes none.
     Diverged
-        Every chain became non-finite.
+        Every row became non-finite.
     """
-    times = grid(diffusion.process)
+    diffusion = Diffusion(noisy_score, process)
+    times = grid(process)
     if times.ndim != 1 or not bool((times.diff() < 0).all()):
         raise InvalidInput(
             f"the times must decrease, from much noise to little: got {times.tolist()}."

@@ -61,6 +61,9 @@ class KarrasGrid:
 class LogUniformGrid:
     """σᵢ = σ_max (σ_min/σ_max)^{i/n}, i = 0 … n: equal steps in ln σ.
 
+    The log signal-to-noise ratio is −2 ln σ for every process, so this is the grid that is uniform
+    in it, of C. Lu et al., "DPM-Solver" (NeurIPS 2022), too.
+
     Raises
     ------
     InvalidInput
@@ -80,6 +83,34 @@ class LogUniformGrid:
         fraction = torch.linspace(0, 1, self.n_steps + 1, dtype=torch.float64)
         levels = high * (low / high) ** fraction
         return _times(process, levels, self.sigma_min, self.sigma_max)
+
+
+@dataclass(frozen=True)
+class TimeUniformGrid:
+    """tᵢ = t_max + (i/n)(t_min − t_max), i = 0 … n: equal steps in the process's own time.
+
+    For `VE` that is `LogUniformGrid` and for `EDM` it is uniform in σ; for `VP` it is the grid of
+    DDPM and DDIM.
+
+    Raises
+    ------
+    InvalidInput
+        n_steps is no positive integer; when called, the levels are out of order or outside the
+        range of the process.
+    """
+
+    n_steps: int
+    sigma_min: float | None = None
+    sigma_max: float | None = None
+
+    def __post_init__(self) -> None:
+        check_count(self.n_steps, "n_steps")
+
+    def __call__(self, process: Process) -> Tensor:
+        levels = torch.tensor(ends(process, self.sigma_min, self.sigma_max), dtype=torch.float64)
+        top, bottom = _times(process, levels.flip(0), self.sigma_min, self.sigma_max)
+        fraction = torch.linspace(0, 1, self.n_steps + 1, dtype=torch.float64)
+        return torch.lerp(top, bottom, fraction)
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ class UnadjustedLangevin:
 
     order: ClassVar[int] = 1
     evaluations: ClassVar[int] = 1
-    noisy: ClassVar[bool] = True
+    draws: ClassVar[int] = 1
 
     def __post_init__(self) -> None:
         positive(self.step_size, "step_size")

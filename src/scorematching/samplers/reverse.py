@@ -17,8 +17,8 @@ from torch import Tensor
 from scorematching.errors import InvalidInput
 from scorematching.noise import Process
 from scorematching.samplers.diffusion import Diffusion, Solver, run_backwards
-from scorematching.samplers.flow import Multistep, extrapolated
 from scorematching.samplers.grids import Grid, KarrasGrid
+from scorematching.samplers.multistep import Multistep, extrapolated
 from scorematching.samplers.walk import Noise, OnlyX, Progress, Walk, drawn
 from scorematching.typing import NoisyScore
 
@@ -29,7 +29,7 @@ class EulerMaruyama:
 
     order: ClassVar[int] = 1
     evaluations: ClassVar[int] = 1
-    noisy: ClassVar[bool] = True
+    draws: ClassVar[int] = 1
 
     def init(self, x: Tensor) -> OnlyX:
         return OnlyX(x)
@@ -59,7 +59,7 @@ class SDEDPMSolver2M:
 
     order: ClassVar[int] = 2
     evaluations: ClassVar[int] = 1
-    noisy: ClassVar[bool] = True
+    draws: ClassVar[int] = 1
 
     def init(self, x: Tensor) -> Multistep:
         return Multistep(x)
@@ -95,25 +95,12 @@ def reverse_sde(
 
     Parameters
     ----------
-    noisy_score
-        s(x, t) = ∇ log p_t(x).
-    process
-        What the noise did.
-    x
-        Rows ``(n, *event)`` at the first time of the grid, from `prior_sample`, say.
     grid
         The times; ``KarrasGrid(50)`` by default.
     step
-        ``SDEDPMSolver2M()`` (the default) or ``EulerMaruyama()``.
-    final_denoise
-        Replace x by E[x₀ | x_t = x] at the last time, for one more evaluation. Without it x is
-        left as α x₀ + σ z at that time.
-    generator
-        The source of the noise; without one, fresh entropy.
-    noise
-        Noise to use instead of drawing it.
-    callback, record_every
-        As in `walk`; the record holds the steps, not the final denoising.
+        ``SDEDPMSolver2M()`` by default; any solver that draws noise.
+    noisy_score, process, x, final_denoise, generator, noise, callback, record_every
+        As in `run_backwards`.
 
     Raises
     ------
@@ -123,14 +110,15 @@ def reverse_sde(
         Every row became non-finite.
     """
     solver = step if step is not None else SDEDPMSolver2M()
-    if not solver.noisy:
+    if not solver.draws:
         raise InvalidInput(
             f"the reverse SDE takes a step that draws noise: got {solver}. "
             "Use probability_flow for it, or step=SDEDPMSolver2M()."
         )
     return run_backwards(
         solver,
-        Diffusion(noisy_score, process),
+        noisy_score,
+        process,
         x,
         grid or KarrasGrid(50),
         final_denoise=final_denoise,

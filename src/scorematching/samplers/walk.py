@@ -7,7 +7,7 @@ knows nothing of what the step computes.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol, Self, TypeVar
 
 import torch
@@ -43,18 +43,24 @@ class Step(Protocol[S]):
         """Calls of the score in one step."""
 
     @property
-    def noisy(self) -> bool:
-        """Whether a step takes noise z ~ N(0, I), like x; it is given None otherwise."""
+    def draws(self) -> int:
+        """How many draws of noise a step takes, z ~ N(0, I) like x; 0 if it is deterministic."""
 
     def init(self, x: Tensor, /) -> S:
         """The state before the first step."""
 
     def __call__(self, state: S, t: Tensor, t_next: Tensor, z: Tensor | None, /) -> S:
-        """The state at t_next; t and t_next are ``()`` in float64, whatever the dtype of x."""
+        """The state at t_next; t and t_next are ``()`` in float64, whatever the dtype of x.
+
+        z is None for a step without noise, like x for one draw, ``(draws, *x.shape)`` for more.
+        """
 
 
 class Noise(Protocol):
-    """A source of noise in place of a generator: the index of the step and x → z like x."""
+    """A source of noise in place of a generator: the number of the draw and x → z like x.
+
+    Draws are counted through the whole walk: step i of a step with one draw takes draw i.
+    """
 
     def __call__(self, index: int, x: Tensor, /) -> Tensor: ...
 
@@ -86,16 +92,20 @@ class Walk:
     n_evaluations
         Calls of the score made for each row.
     diverged
-        ``(n,)``, True for the chains that became non-finite.
+        ``(n,)``, True for the chains that became non-finite, or that did not come to their end in
+        an adaptive walk.
     trajectory
         ``(1 + n_steps // record_every, n, *event)``: x at the start and after every
         record_every steps; None unless it was asked for.
+    state
+        The last state of the step, with all that it carries beside x.
     """
 
     x: Tensor
     n_evaluations: int
     diverged: Tensor
     trajectory: Tensor | None = None
+    state: State | None = field(default=None, repr=False)
 
     @property
     def divergent_fraction(self) -> float:
@@ -112,6 +122,7 @@ def walk(
     callback: Callable[[Progress], None] | None = None,
     record_every: int | None = None,
     noise: Noise | None = None,
+    until: Callable[[S], Tensor] | None = None,
 ) -> Walk:
     """Take one step for each pair of neighbouring times of the grid.
 
@@ -124,13 +135,16 @@ def walk(
     grid
         ``(n_steps + 1,)``, finite and monotone; used in float64.
     generator
-        The source of the noise, for a noisy step; without one, fresh entropy.
+        The source of the noise, for a step that takes any; without one, fresh entropy.
     callback
         Called with a `Progress` after each step.
     record_every
         Keep x after every so many steps, and the start.
     noise
-        Noise to use instead of drawing it, for a noisy step.
+        Noise to use instead of drawing it, for a step that takes any.
+    until
+        Which rows have arrived, ``(n,)``, for a step that keeps times of its own: the walk ends
+        before the grid does once every row has arrived or diverged.
 
     Raises
     ------
@@ -143,18 +157,18 @@ def walk(
     """
     times = _checked_times(grid)
     _check_start(x)
-    _check_noise(step.noisy, generator, noise)
+    _check_noise(step.draws, generator, noise)
     if record_every is not None:
         check_count(record_every, "record_every")
     total = len(times) - 1
-    source = noise or _Draws(generator or fresh(x.device))
+    source = _Source(noise or _Draws(generator or fresh(x.device)), step.draws)
+    taken = total
     with torch.no_grad():
         state = step.init(x)
         diverged = torch.zeros(x.shape[0], dtype=torch.bool, device=x.device)
         kept = [x] if record_every is not None else []
         for i in range(total):
-            z = source(i, state.x) if step.noisy else None
-            after = step(state, times[i], times[i + 1], z)
+            after = step(state, times[i], times[i + 1], source(i, state.x))
             held, diverged = freeze(state.x, after.x, diverged)
             if bool(diverged.all()):
                 raise Diverged(
@@ -166,8 +180,11 @@ def walk(
                 kept.append(held)
             if callback is not None:
                 callback(Progress(i + 1, total, times[i + 1].item(), held, diverged))
+            if until is not None and bool((until(state) | diverged).all()):
+                taken = i + 1
+                break
     trajectory = torch.stack(kept) if record_every is not None else None
-    return Walk(state.x, total * step.evaluations, diverged, trajectory)
+    return Walk(state.x, taken * step.evaluations, diverged, trajectory, state)
 
 
 def freeze(before: Tensor, after: Tensor, diverged: Tensor) -> tuple[Tensor, Tensor]:
@@ -178,7 +195,7 @@ def freeze(before: Tensor, after: Tensor, diverged: Tensor) -> tuple[Tensor, Ten
 
 
 def drawn(z: Tensor | None) -> Tensor:
-    """The noise of a noisy step.
+    """The noise of a step that takes any.
 
     Raises
     ------
@@ -188,6 +205,20 @@ def drawn(z: Tensor | None) -> Tensor:
     if z is None:
         raise InvalidInput("this step needs noise z ~ N(0, I), like x: got None.")
     return z
+
+
+@dataclass(frozen=True)
+class _Source:
+    """The noise of step i: nothing, one draw like x, or several stacked."""
+
+    noise: Noise
+    draws: int
+
+    def __call__(self, index: int, x: Tensor) -> Tensor | None:
+        if self.draws < 2:
+            return self.noise(index, x) if self.draws else None
+        first = index * self.draws
+        return torch.stack([self.noise(first + j, x) for j in range(self.draws)])
 
 
 @dataclass(frozen=True)
@@ -225,8 +256,8 @@ def _checked_times(grid: Tensor) -> Tensor:
     return times
 
 
-def _check_noise(noisy: bool, generator: torch.Generator | None, noise: Noise | None) -> None:
-    if not noisy and (generator is not None or noise is not None):
+def _check_noise(draws: int, generator: torch.Generator | None, noise: Noise | None) -> None:
+    if not draws and (generator is not None or noise is not None):
         raise InvalidInput("this step takes no noise: leave out generator= and noise=.")
     if generator is not None and noise is not None:
         raise InvalidInput("the noise is either drawn or given: pass generator= or noise=.")
