@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from scorematching.calculus import Exact
-from scorematching.denoising import DenoisingLoss, FlowValidation
+from scorematching.denoising import DenoisingLoss, FlowValidation, LevelLosses, spread_levels
 from scorematching.densities import gaussian
 from scorematching.likelihood import FixedProbes
 from scorematching.nets import GaussianBase, PreconditionedDenoiser
@@ -110,3 +110,46 @@ def test_the_validation_is_of_the_density_given_the_classes() -> None:
     assert abs(values[0] - values[1]) > 0.1
     unconditional = FlowValidation(PROCESS, Exact(), x[:20])(denoiser)
     assert unconditional == pytest.approx(values[0])
+
+
+# ------------------------------------------------------------------------- the loss by noise level
+
+
+@pytest.mark.parametrize(("shift", "excess"), [(0.0, 0.0), (0.6, 0.18)])
+def test_the_loss_of_each_level_is_a_half_plus_half_the_squared_error(
+    shift: float, excess: float
+) -> None:
+    """F* has mean 0 and mean square 1 at every level, on the rows that the base was fitted to."""
+    x = rows(400, 3)
+    denoiser = PreconditionedDenoiser(Affine(0.0, shift), GaussianBase.fit(x)).eval()
+    losses = LevelLosses(PROCESS, x, None, spread_levels(PROCESS), draws=20)
+    per_row = losses.per_row(denoiser)
+    assert per_row.shape == (10, 400)
+    # Rows differ by their place in the cloud, which is no noise here: the draws alone are.
+    error = 4 * (per_row.std(1) / 400**0.5 + 1e-9)
+    assert ((per_row.mean(1) - 0.5 - excess).abs() < error).all()
+    assert abs(per_row.mean().item() - 0.5) > 0.1 or shift == 0
+
+
+def test_the_loss_of_a_level_is_the_training_loss_there_with_noise_of_its_own_seed() -> None:
+    x, classes = rows(30, 2), torch.arange(30) % 3
+    base = GaussianBase.fit(x)
+    denoiser = PreconditionedDenoiser(Affine(0.3, -0.2), base).eval()
+    (low, found), _ = LevelLosses(PROCESS, x, classes, (0.5, 3.0), draws=1, seed=4)(denoiser)
+    z = normal((30, 2), x, seeded(4, "level losses", 0))
+    sigma = torch.tensor(0.5, dtype=F64)
+    noised = x + sigma * z
+    residual = (x - denoiser(noised, sigma, classes)) / base.residual_scale(sigma)
+    assert low == 0.5
+    assert found == pytest.approx(residual.square().mean().item() / 2, rel=1e-9)
+
+
+def test_levels_are_spread_over_those_of_the_process_and_few_rows_are_drawn_often() -> None:
+    levels = spread_levels(PROCESS)
+    assert (levels[0], levels[-1], len(levels)) == (0.01, 20.0, 10)
+    ratios = torch.tensor(levels[1:]) / torch.tensor(levels[:-1])
+    torch.testing.assert_close(ratios, torch.full((9,), 2000 ** (1 / 9)), rtol=1e-5, atol=0)
+    few = LevelLosses.of(PROCESS, (rows(10, 2), torch.zeros(10, dtype=torch.long)), seed=1)
+    assert (few.draws, few.levels, few.seed) == (25, levels, 1)
+    assert few.classes is not None
+    assert LevelLosses.of(PROCESS, (rows(600, 2),), seed=1).draws == 1

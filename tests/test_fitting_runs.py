@@ -21,6 +21,9 @@ def test_a_run_in_a_folder_leaves_log_checkpoints_and_model(tmp_path: Path) -> N
     fitted = quick(gaussian_rows(60, 2), 6, out=out)
     lines = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines] == list(range(1, 7))
+    pairs = lines[-1]["level_losses"]
+    assert len(pairs) == 10
+    assert all(level > 0 and 0 < loss < 2 for level, loss in pairs)
     assert (out / "checkpoints").is_dir()
     assert (out / "model").is_dir()
     with pytest.raises(InvalidInput, match="already holds a run: resume"):

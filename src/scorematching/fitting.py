@@ -14,7 +14,7 @@ from scorematching.batched import process_of, trace_of
 from scorematching.configuration import Configuration, UNetSettings
 from scorematching.data import Dataset, as_dataset
 from scorematching.defaults import settled
-from scorematching.denoising import DenoisingLoss, FlowValidation
+from scorematching.denoising import DenoisingLoss, FlowValidation, LevelLosses
 from scorematching.errors import InvalidInput
 from scorematching.fitted import FittedScore
 from scorematching.forms import Form, form_of, rows_like
@@ -132,15 +132,14 @@ def fit(
     for note in (*data.notes, *notes, *absent_classes(data)):
         warnings.warn(note, UserWarning, stacklevel=2)
     process = process_of(settings)
-    validate = None
+    validate = level_losses = None
     if held_out is not None:
         few = at_most(held_out, VALIDATION_ROWS, seed)
         values = dequantised(few, seed, enabled=settings.dequantise)
-        validate = FlowValidation(
-            process,
-            trace_of(settings.likelihood, event_size(rows[0])),
-            *prepared(model.transform, values, few, model.denoiser.base.mean),
-        )
+        unseen = prepared(model.transform, values, few, model.denoiser.base.mean)
+        trace = trace_of(settings.likelihood, event_size(rows[0]))
+        validate = FlowValidation(process, trace, *unseen)
+        level_losses = LevelLosses.of(process, unseen, seed)
     times = LogNormalTimes(settings.noise.log_mean, settings.noise.log_std)
     folder = None if out is None else Path(out)
     records = train(
@@ -149,6 +148,7 @@ def fit(
         rows,
         training,
         validate=validate,
+        level_losses=level_losses,
         folder=None if folder is None else folder / CHECKPOINTS,
         resume=resume,
         interrupts=interrupts,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,7 @@ def test_records_pass_through_and_are_written_one_a_line(tmp_path: Path) -> None
         "validation": None,
         "best_validation": None,
         "skipped": 0,
+        "level_losses": None,
         "event": None,
     }
     assert second["event"] == "ü"
@@ -66,6 +68,13 @@ def test_numbers_that_json_lacks_are_null(tmp_path: Path) -> None:
     list(logged([record(1, math.nan), record(2, math.inf)], tmp_path / "log"))
     lines = (tmp_path / "log").read_text().splitlines()
     assert [json.loads(line, parse_constant=pytest.fail)["loss"] for line in lines] == [None, None]
+
+
+def test_losses_by_noise_level_are_written_as_pairs(tmp_path: Path) -> None:
+    pairs = ((0.1, 0.5), (1.0, math.nan))
+    list(logged([replace(record(1), level_losses=pairs)], tmp_path / "log"))
+    line = json.loads((tmp_path / "log").read_text(), parse_constant=pytest.fail)
+    assert line["level_losses"] == [[0.1, 0.5], [1.0, None]]
 
 
 @pytest.mark.parametrize("content", [b"a,b\n1,2\n", b'{"x": 1}\n', b"[1]\n", b"\xff\xfe\n"])

@@ -104,6 +104,27 @@ def test_validations_that_draw_at_random_share_their_draws(toy: Any) -> None:
     assert len({r.validation for r in records if r.validation is not None}) == 1
 
 
+def test_losses_by_level_are_recorded_at_validations_and_change_nothing(
+    toy: Any, same_state: Same
+) -> None:
+    plain, watched = toy.module(), toy.module()
+    list(toy.train(plain))
+
+    def level_losses(module: nn.Module) -> tuple[tuple[float, float], ...]:
+        assert not module.training
+        return ((0.1, toy.validate(module)), (1.0, float(normal((), torch.zeros(())))))
+
+    records = list(toy.train(watched, level_losses=level_losses))
+    for record in records:
+        assert (record.level_losses is None) == (record.validation is None)
+        if record.level_losses is not None:
+            assert record.level_losses[0] == (0.1, record.validation)
+    assert same_state(plain, watched)
+    settings = replace(toy.settings, validate_every=None)
+    with pytest.raises(InvalidInput, match="give validate as well"):
+        toy.train(level_losses=level_losses, validate=None, settings=settings)
+
+
 def test_patience_counts_validations_without_improvement(toy: Any) -> None:
     values = iter([3.0, 2.0, 2.0, 2.5, 1.0, 1.0, 1.0, 1.0])
     settings = replace(toy.settings, validate_every=2, patience=3)

@@ -40,6 +40,8 @@ def logged(records: Iterable[Record], path: Path) -> Iterator[Record]:
 
 
 def _finite(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_finite(each) for each in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 

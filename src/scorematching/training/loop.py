@@ -24,6 +24,7 @@ from scorematching.training.settings import MEASURED_STEPS, TrainingSettings
 from scorematching.training.step import Loss, Outcome, adamw, take_step
 
 Validate = Callable[[nn.Module], float]
+LevelLosses = Callable[[nn.Module], tuple[tuple[float, float], ...]]
 MEASURED_SHARE = 0.1  # of the time limit, if the warm-up does not end before
 
 
@@ -34,6 +35,7 @@ def train(
     settings: TrainingSettings,
     *,
     validate: Validate | None = None,
+    level_losses: LevelLosses | None = None,
     folder: Path | None = None,
     resume: bool = False,
     interrupts: Interrupts | None = None,
@@ -61,6 +63,9 @@ def train(
     validate
         ``validate(averaged_module)`` → a number, lower is better; deterministic. Called in
         evaluation mode; the parameters ask for no gradients.
+    level_losses
+        ``level_losses(averaged_module)`` → pairs (σ, held-out loss), for the record of each
+        validation; called as validate is, and without a say in which weights are kept.
     folder
         Where to keep checkpoints; None keeps none. One run a folder.
     resume
@@ -88,11 +93,14 @@ def train(
     order = DataOrder(settings.seed, row_count(rows), settings.batch_size)
     if validate is None and settings.validate_every is not None:
         raise InvalidInput("validate_every has no effect without validate: give both or neither.")
+    if validate is None and level_losses is not None:
+        raise InvalidInput("level_losses are taken at validations: give validate as well.")
     if resume and folder is None:
         raise InvalidInput("resume needs the folder of the run to go on with.")
     averaged = averaged_copy(module, settings.average_half_life)
     run = Run(settings, module, averaged, adamw(module, settings))
-    return _Session(run, loss, rows, order, validate, folder, interrupts).records(resume)
+    session = _Session(run, loss, rows, order, validate, level_losses, folder, interrupts)
+    return session.records(resume)
 
 
 @dataclass
@@ -104,6 +112,7 @@ class _Session:
     rows: tuple[Tensor, ...]
     order: DataOrder
     validate: Validate | None
+    level_losses: LevelLosses | None
     folder: Path | None
     interrupts: Interrupts | None
     data: str = ""
@@ -142,7 +151,7 @@ class _Session:
             clock.step_done()
             settled = self._settle_budget(clock, events)
             last = counters.step >= self.run.steps_in_all
-            validation = self._validate_if_due(last, clock, events)
+            validation, level_losses = self._validate_if_due(last, clock, events)
             failed = counters.bad_in_a_row >= settings.max_bad_batches
             counters.finished = (last or self._patience_is_out(events)) and not failed
             counters.seconds = clock.seconds()
@@ -164,6 +173,7 @@ class _Session:
                 validation,
                 counters.best_validation,
                 counters.skipped,
+                level_losses,
                 "; ".join(events) or None,
             )
             if failed:
@@ -218,12 +228,14 @@ class _Session:
         events.append(f"budget: {counters.budget} steps")
         return True
 
-    def _validate_if_due(self, last: bool, clock: Clock, events: list[str]) -> float | None:
+    def _validate_if_due(
+        self, last: bool, clock: Clock, events: list[str]
+    ) -> tuple[float | None, tuple[tuple[float, float], ...] | None]:
         counters, every = self.run.counters, self.run.settings.validate_every
         if self.validate is None or not (last or (every and counters.step % every == 0)):
-            return None
+            return None, None
         with clock.pause():
-            value = self._validation(self.validate)
+            value, level_losses = self._validation(self.validate)
         if not math.isfinite(value):
             events.append("validation is not finite")
         best = counters.best_validation
@@ -233,13 +245,17 @@ class _Session:
             counters.best_validation, counters.stale_validations = value, 0
         else:
             counters.stale_validations += 1
-        return value
+        return value, level_losses
 
-    def _validation(self, validate: Validate) -> float:
+    def _validation(
+        self, validate: Validate
+    ) -> tuple[float, tuple[tuple[float, float], ...] | None]:
         self.run.averaged.eval()
+        module = self.run.averaged.module
         # The same draws each time, so that chance does not pick the best weights.
         with forked(self.run.settings.seed, "validation"):
-            return float(validate(self.run.averaged.module))
+            value = float(validate(module))
+            return value, None if self.level_losses is None else self.level_losses(module)
 
     def _patience_is_out(self, events: list[str]) -> bool:
         patience, stale = self.run.settings.patience, self.run.counters.stale_validations

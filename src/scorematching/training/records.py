@@ -27,6 +27,9 @@ class Record:
         Of the averaged weights after this step, where it was validated; the lowest so far.
     skipped
         Batches skipped so far.
+    level_losses
+        Held-out loss of the averaged weights at each of some noise levels, as pairs (σ, loss),
+        where it was validated.
     event
         What else happened: resumed, skipped, budget, checkpoint, stopped, finished.
     """
@@ -41,4 +44,5 @@ class Record:
     validation: float | None = None
     best_validation: float | None = None
     skipped: int = 0
+    level_losses: tuple[tuple[float, float], ...] | None = None
     event: str | None = None
