@@ -4,9 +4,9 @@ import math
 
 import pytest
 import torch
+
 from families import cases
 from families.cases import Case, vector
-
 from scorematching import families
 from scorematching.calculus import gradient
 from scorematching.errors import InvalidInput
@@ -71,7 +71,8 @@ def test_the_score_is_the_slope_of_finite_differences(case: Case) -> None:
         up, down = (case.model.log_density(case.x + sign * shift) for sign in (1, -1))
         moved.append((up - down) / (2 * step))
     # central differences err by step² times the third derivative, and by rounding over the step
-    torch.testing.assert_close(torch.stack(moved, 1), case.model.score(case.x), atol=1e-7, rtol=1e-7)
+    slopes = torch.stack(moved, 1)
+    torch.testing.assert_close(slopes, case.model.score(case.x), atol=1e-7, rtol=1e-7)
 
 
 @every(cases.LINEAR)

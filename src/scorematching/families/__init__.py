@@ -27,6 +27,7 @@ from scorematching.families.bingham import Bingham, FisherBingham, FisherBingham
 from scorematching.families.dirichlet import Dirichlet, DirichletDensity
 from scorematching.families.exponential_power import ExponentialPower, ExponentialPowerDensity
 from scorematching.families.family import (
+    ChoosesDomain,
     Family,
     FittedDensity,
     LinearFamily,
@@ -61,6 +62,7 @@ __all__ = [
     "Beta",
     "BetaDensity",
     "Bingham",
+    "ChoosesDomain",
     "Dirichlet",
     "DirichletDensity",
     "ExponentialPower",

@@ -121,6 +121,14 @@ class ModelsDomains(Protocol):
         """The density at θ on a domain."""
 
 
+@runtime_checkable
+class ChoosesDomain(Protocol):
+    """A family whose natural domain is chosen from the rows: whitened coordinates, say."""
+
+    def domain_for(self, x: Tensor, /) -> AnyDomain:
+        """Where rows ``(n, d)`` are matched unless a domain is given."""
+
+
 def check_theta(theta: Tensor, names: tuple[str, ...]) -> Tensor:
     """θ ``(p,)`` as a finite float64 tensor.
 

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from scorematching.domains import AnyDomain, Euclidean
+from scorematching.domains import AnyDomain, Euclidean, InCoordinates
 from scorematching.errors import InvalidInput
 from scorematching.families.checks import STANDS
 from scorematching.families.family import check_dimension, check_theta, columns
+from scorematching.families.whitening import whitening
 from scorematching.random import normal, uniform
 
 STARTS = 4
@@ -71,8 +72,21 @@ class IndependentComponents:
 
     @property
     def domain(self) -> AnyDomain:
-        """ℝᵈ."""
+        """ℝᵈ; `domain_for` says in which coordinates."""
         return Euclidean(self.d)
+
+    def domain_for(self, x: Tensor) -> AnyDomain:
+        """ℝᵈ matched in whitened coordinates, as Hyvärinen (2005) does.
+
+        Otherwise directions in which the mixing makes x small have large scores and outweigh all
+        others. θ is W in the coordinates of x all the same.
+
+        Raises
+        ------
+        InvalidInput
+            The covariance of the rows is singular.
+        """
+        return InCoordinates(Euclidean(self.d), whitening(columns(x, self.d)))
 
     @property
     def bounds(self) -> tuple[tuple[float, float], ...]:
@@ -92,19 +106,11 @@ class IndependentComponents:
             The covariance of the rows is singular.
         """
         rows = columns(x, self.d)
-        centred = rows - rows.mean(0)
-        values, vectors = torch.linalg.eigh(centred.mT @ centred / len(rows))
-        if not bool(values[0] > len(values) * torch.finfo(rows.dtype).eps * values[-1]):
-            raise InvalidInput(
-                "the columns are collinear: the smallest eigenvalue of their covariance is "
-                f"{values[0].item():.3g}, the largest {values[-1].item():.3g}. Drop columns, or "
-                "reduce them by principal components."
-            )
-        whitening = vectors / values.sqrt() @ vectors.mT
+        matrix = whitening(rows).matrix
         z = normal((STARTS, self.m, self.d), rows, generator)
         frames: Tensor = torch.linalg.qr(z)[0]  # (m, d), orthonormal columns
         frames = frames * math.sqrt(self.m / self.d)  # rows of about unit length
-        filters: Tensor = frames @ whitening
+        filters: Tensor = frames @ matrix
         return filters.reshape(STARTS, -1)
 
     def model(self, theta: Tensor) -> IndependentComponentsDensity:

@@ -26,6 +26,7 @@ from scorematching.domains import (
     SquareRoot,
 )
 from scorematching.errors import InvalidInput
+from scorematching.families.whitening import LinearMap
 
 
 def support(domain: AnyDomain) -> AnyDomain:
@@ -54,6 +55,8 @@ def support(domain: AnyDomain) -> AnyDomain:
 def _of_chart(domain: InCoordinates) -> AnyDomain:
     inner, chart = domain.inner, domain.chart
     if isinstance(inner, Euclidean):
+        if isinstance(chart, LinearMap):
+            return inner
         if isinstance(chart, Log):
             return PositiveOrthant(inner.d)
         if isinstance(chart, Logit):
