@@ -13,6 +13,7 @@ E[tr ∂s_θ + ½‖s_θ‖²]                                   ism            
 E[vᵀ∂s_θ v + ½(vᵀs_θ)²]                                ssm                 Song et al. 2019
 E ½‖s_θ(x+σz) + z/σ‖²                                  dsm                 Vincent 2011
 Σ λ(σᵢ) · dsm at σᵢ                                    ncsn                Song & Ermon 2019
+θ̂ = −A⁻¹b, A⁻¹ΣA⁻¹/n                                   estimate            Hyvärinen 2007
 x_t = α(t)x + σ(t)z                                    noise               Song et al. 2021
 s = (E[x|x̃] − x̃)/σ²                                    noise.tweedie       Robbins 1956
 x ← x + η s + √(2η) z                                  samplers.ula        Roberts & Tweedie 1996
@@ -32,7 +33,17 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from scorematching import densities, likelihood, nets, noise, objectives, samplers
+    from scorematching import (
+        densities,
+        domains,
+        estimation,
+        families,
+        likelihood,
+        nets,
+        noise,
+        objectives,
+        samplers,
+    )
     from scorematching.calculus import (
         Exact,
         at,
@@ -41,6 +52,7 @@ if TYPE_CHECKING:
         laplacian,
         score_of,
     )
+    from scorematching.estimation import Estimate, estimate
     from scorematching.fitted import FittedScore, load
     from scorematching.fitting import fit
     from scorematching.hutchinson import (
@@ -52,6 +64,7 @@ if TYPE_CHECKING:
     from scorematching.objectives import dsm, esm, ism, ncsn, ssm
 
 _HOMES = {
+    "Estimate": "estimation",
     "Exact": "calculus",
     "FittedScore": "fitted",
     "GaussianProbes": "hutchinson",
@@ -62,6 +75,7 @@ _HOMES = {
     "divergence": "calculus",
     "dsm": "objectives",
     "esm": "objectives",
+    "estimate": "estimation",
     "fit": "fitting",
     "from_energy": "calculus",
     "ism": "objectives",
@@ -71,10 +85,21 @@ _HOMES = {
     "score_of": "calculus",
     "ssm": "objectives",
 }
-_ROOMS = ("densities", "likelihood", "nets", "noise", "objectives", "samplers")
+_ROOMS = (
+    "densities",
+    "domains",
+    "estimation",
+    "families",
+    "likelihood",
+    "nets",
+    "noise",
+    "objectives",
+    "samplers",
+)
 
 __version__ = "0.1.0"
 __all__ = [
+    "Estimate",
     "Exact",
     "FittedScore",
     "GaussianProbes",
@@ -84,8 +109,12 @@ __all__ = [
     "at",
     "densities",
     "divergence",
+    "domains",
     "dsm",
     "esm",
+    "estimate",
+    "estimation",
+    "families",
     "fit",
     "from_energy",
     "ism",

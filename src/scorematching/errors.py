@@ -29,3 +29,11 @@ class TrainingFailed(ScoreMatchingError, RuntimeError):
 
 class Diverged(ScoreMatchingError, RuntimeError):
     """Every chain or trajectory became non-finite."""
+
+
+class NotIdentified(InvalidInput):
+    """The rows leave directions of the parameter undetermined; the message names them."""
+
+
+class NotConverged(ScoreMatchingError, RuntimeError):
+    """A minimisation ended elsewhere than at a minimum; the message says how far from one."""

@@ -1,0 +1,34 @@
+"""Score matching as statistics: estimates of unnormalised models, with standard errors.
+
+Log-densities linear in θ are solved in closed form, others minimised from several starts; the
+covariance is a sandwich, cluster-robust or a bootstrap.
+"""
+
+from scorematching.estimation.constraints import Constraints, constraints
+from scorematching.estimation.covariance import (
+    Bootstrap,
+    ClusterRobust,
+    Covariance,
+    Sandwich,
+    Uncertainty,
+)
+from scorematching.estimation.estimate import estimate, statistic_of
+from scorematching.estimation.matching import matching_loss
+from scorematching.estimation.quadratic import Quadratic
+from scorematching.estimation.result import Estimate, WaldTest
+
+__all__ = [
+    "Bootstrap",
+    "ClusterRobust",
+    "Constraints",
+    "Covariance",
+    "Estimate",
+    "Quadratic",
+    "Sandwich",
+    "Uncertainty",
+    "WaldTest",
+    "constraints",
+    "estimate",
+    "matching_loss",
+    "statistic_of",
+]

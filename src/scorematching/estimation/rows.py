@@ -1,0 +1,53 @@
+"""Rows as float64 tensors, and the refusals that every estimate shares."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from scorematching.errors import InvalidInput
+
+
+def as_rows(x: Any, d: int) -> Tensor:
+    """x as float64 rows ``(n, d)``; ``(n,)`` is one column where d is 1.
+
+    Parameters
+    ----------
+    x
+        Tensor, NumPy array, data frame (anything with ``to_numpy``) or nested lists of numbers.
+    d
+        The number of columns.
+
+    Raises
+    ------
+    InvalidInput
+        x does not hold real numbers, has other columns than d, or fewer than two rows.
+    """
+    if isinstance(x, Tensor):
+        tensor = x.detach()
+    else:
+        array = np.asarray(x.to_numpy() if hasattr(x, "to_numpy") else x)
+        if array.dtype.kind not in "fiub":
+            raise InvalidInput(
+                f"x must hold real numbers: got {type(x).__name__} of dtype {array.dtype}. Drop or "
+                "encode columns of text, objects and dates."
+            )
+        tensor = torch.as_tensor(np.ascontiguousarray(array, dtype=np.float64))
+    if tensor.is_complex():
+        raise InvalidInput(f"x must hold real numbers: got dtype {tensor.dtype}.")
+    rows = tensor.to(torch.float64)
+    if rows.ndim == 1 and d == 1:
+        rows = rows[:, None]
+    if rows.ndim != 2 or rows.shape[1] != d:
+        raise InvalidInput(
+            f"expected rows of {d} columns, shape (n, {d}): got {tuple(tensor.shape)}."
+        )
+    if len(rows) < 2:
+        raise InvalidInput(
+            f"an estimate needs at least two rows: got n = {len(rows)}. One row tells nothing of "
+            "the spread."
+        )
+    return rows
