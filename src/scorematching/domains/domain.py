@@ -10,7 +10,7 @@ div v = tr(P ∂v), the loss of a score s in one row is
 whose mean over p differs from E_p ½ (s − ∇log p)·P(w · P (s − ∇log p)) by a constant, because
 E_p[∇log p · v + div v] = 0 by Stokes' theorem where p v vanishes at the boundary.
 
-A class of one's own with the five members of `Domain` works everywhere; ten lines do:
+A class of one's own with the five members of `Domain` works everywhere; ten lines do::
 
     @dataclass(frozen=True)
     class Disc:
