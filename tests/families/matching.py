@@ -37,7 +37,7 @@ class Rows:
 
 
 def rows_of(family: LinearFamily, x: Tensor, domain: AnyDomain | None = None) -> Rows:
-    """A and b of each row, by reverse-mode Jacobians, one row at a time."""
+    """A and b of each row, by Jacobians of one row at a time."""
     inner, chart = coordinates(domain or family.domain)
     z = working_rows(domain or family.domain, x)
 
@@ -53,7 +53,7 @@ def rows_of(family: LinearFamily, x: Tensor, domain: AnyDomain | None = None) ->
 
     def row_terms(row: Tensor) -> tuple[Tensor, Tensor]:
         v, s = fields(row)
-        jacobian = torch.func.jacrev(lambda r: fields(r)[0])(row)  # (k, p + 1, k)
+        jacobian = torch.func.jacfwd(lambda r: fields(r)[0])(row)  # (k, p + 1, k)
         eye = torch.eye(len(row), dtype=row.dtype)[None]
         projection = inner.project(row[None], eye)[0]
         return s.mT @ v, torch.einsum("ipj,ji->p", jacobian, projection)

@@ -15,6 +15,7 @@ from scorematching.domains import (
     Circle,
     Euclidean,
     FlatSimplex,
+    Halfspaces,
     InCoordinates,
     Log,
     Logit,
@@ -108,6 +109,11 @@ def contains(domain: AnyDomain, x: Tensor) -> Tensor:
         return (
             x.isfinite() & (x >= x.new_tensor(known.low)) & (x <= x.new_tensor(known.high))
         ).all(1)
+    if isinstance(known, Ball):
+        from_centre = torch.linalg.vector_norm(x - x.new_tensor(known.centre), dim=1)
+        return from_centre <= known.radius
+    if isinstance(known, Halfspaces):
+        return (known.slack(x) >= 0).all(1)
     return _checked(domain, x)
 
 

@@ -29,7 +29,8 @@ class LinearMap:
 
     def inverse(self, z: Tensor) -> Tensor:
         """V⁻¹z, ``(n, d)``."""
-        return z @ torch.linalg.inv(self.matrix).to(z).mT
+        inverse: Tensor = torch.linalg.inv(self.matrix)
+        return z @ inverse.to(z).mT
 
     def log_abs_det(self, z: Tensor) -> Tensor:
         """0, ``(n,)``: constant."""
