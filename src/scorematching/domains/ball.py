@@ -23,7 +23,7 @@ from scorematching.errors import InvalidInput
 DEFAULT = MinPower(power=1.0, cap=3.0)
 
 
-@dataclass(frozen=True, init=False)
+@dataclass(frozen=True, init=False, repr=False)
 class Ball:
     """{‖x − centre‖ ≤ radius} in ℝᵈ: the loss is ½ w‖s‖² + ∇·(w s).
 
@@ -68,6 +68,10 @@ class Ball:
         object.__setattr__(self, "radius", float(radius))
         object.__setattr__(self, "centre", tuple(point.expand(d).tolist()))
         object.__setattr__(self, "distance_weight", weight)
+
+    def __repr__(self) -> str:
+        shape = f"d={self.d}, radius={self.radius}, centre={self.centre}"
+        return f"Ball({shape}, weight={self.distance_weight!r})"
 
     def check(self, x: Tensor) -> None:
         """Raise `InvalidInput` unless x is ``(n, d)``, finite and in the ball, up to rounding."""

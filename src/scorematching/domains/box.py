@@ -26,7 +26,7 @@ from scorematching.errors import InvalidInput
 DEFAULT = MinPower(power=1.0, cap=3.0)
 
 
-@dataclass(frozen=True, init=False)
+@dataclass(frozen=True, init=False, repr=False)
 class Box:
     """{lowⱼ ≤ xⱼ ≤ highⱼ}, sides possibly infinite: the loss is Σⱼ ½ wⱼ sⱼ² + ∂ⱼ(wⱼ sⱼ).
 
@@ -73,6 +73,9 @@ class Box:
         object.__setattr__(self, "high", tuple(above.tolist()))
         object.__setattr__(self, "distance_weight", weight)
         self._check_weight(below, above)
+
+    def __repr__(self) -> str:
+        return f"Box(low={self.low!r}, high={self.high!r}, weight={self.distance_weight!r})"
 
     @property
     def d(self) -> int:

@@ -25,7 +25,7 @@ DEFAULT = MinPower(power=1.0, cap=3.0)
 Rows = tuple[tuple[float, ...], ...]
 
 
-@dataclass(frozen=True, init=False)
+@dataclass(frozen=True, init=False, repr=False)
 class Halfspaces:
     """{x: Ax ≤ b}, an intersection of k half-spaces: the loss is ½ w‖s‖² + ∇·(w s).
 
@@ -52,8 +52,8 @@ class Halfspaces:
     A: Rows
     b: tuple[float, ...]
     distance_weight: Weight
-    normals: Rows = field(repr=False, compare=False)
-    offsets: tuple[float, ...] = field(repr=False, compare=False)
+    normals: Rows = field(compare=False)
+    offsets: tuple[float, ...] = field(compare=False)
 
     def __init__(
         self,
@@ -88,6 +88,9 @@ class Halfspaces:
         object.__setattr__(self, "normals", _tuples(unit))
         object.__setattr__(self, "offsets", tuple(offset.tolist()))
         object.__setattr__(self, "distance_weight", weight)
+
+    def __repr__(self) -> str:
+        return f"Halfspaces(A={self.A!r}, b={self.b!r}, weight={self.distance_weight!r})"
 
     @property
     def d(self) -> int:

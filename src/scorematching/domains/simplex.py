@@ -89,7 +89,7 @@ class FlatSimplex:
         return move_inwards(x) if second_order(self.weight, self.d) else x
 
 
-@dataclass(frozen=True, init=False)
+@dataclass(frozen=True, init=False, repr=False)
 class SqrtSimplex:
     """Compositions matched as z = √x on the positive part of the sphere, with a weight of z.
 
@@ -114,6 +114,9 @@ class SqrtSimplex:
     def __init__(self, d: int, weight: Weight = DEFAULT) -> None:
         check_dimension(d, 2, "SqrtSimplex(d)")
         object.__setattr__(self, "inner", PositiveSphere(d, weight))
+
+    def __repr__(self) -> str:
+        return f"SqrtSimplex(d={self.d!r}, weight={self.inner.weight!r})"
 
     @property
     def d(self) -> int:
