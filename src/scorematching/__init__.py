@@ -8,10 +8,15 @@ s = ∇ log p = −∇φ                                      score_of,         
 ∇·s, Δ log p                                           divergence,
                                                        laplacian
 tr A = E[vᵀAv]                                         Hutchinson          Hutchinson 1990
+tr A = tr(QᵀAQ) + E[wᵀAw]                              HutchPlusPlus       Meyer et al. 2021
 E ½‖s_θ − s‖²                                          esm                 Hyvärinen 2005
 E[tr ∂s_θ + ½‖s_θ‖²]                                   ism                 Hyvärinen 2005
+    + λ Σⱼ (∂ⱼs_θ,ⱼ)²                                                      Kingma & LeCun 2010
 E[vᵀ∂s_θ v + ½(vᵀs_θ)²]                                ssm                 Song et al. 2019
-E ½‖s_θ(x+σz) + z/σ‖²                                  dsm                 Vincent 2011
+vᵀ(s₊ − s₋)/(2ε) + ½‖s̄‖²                               fd_ssm              Pang et al. 2020
+E ½‖s_θ(x+σz) + z/σ‖²                                  dsm                 Vincent 2011,
+                                                                           Wang et al. 2020
+E ½‖r_θ(x+σz) − x‖²                                    dae                 Vincent 2011
 Σ λ(σᵢ) · dsm at σᵢ                                    ncsn                Song & Ermon 2019
 θ̂ = −A⁻¹b, A⁻¹ΣA⁻¹/n                                   estimate            Hyvärinen 2007
 x_t = α(t)x + σ(t)z                                    noise               Song et al. 2021
@@ -58,24 +63,28 @@ if TYPE_CHECKING:
     from scorematching.hutchinson import (
         GaussianProbes,
         Hutchinson,
+        HutchPlusPlus,
         Rademacher,
         SphereProbes,
     )
-    from scorematching.objectives import dsm, esm, ism, ncsn, ssm
+    from scorematching.objectives import dae, dsm, esm, fd_ssm, ism, ncsn, ssm
 
 _HOMES = {
     "Estimate": "estimation",
     "Exact": "calculus",
     "FittedScore": "fitted",
     "GaussianProbes": "hutchinson",
+    "HutchPlusPlus": "hutchinson",
     "Hutchinson": "hutchinson",
     "Rademacher": "hutchinson",
     "SphereProbes": "hutchinson",
     "at": "calculus",
+    "dae": "objectives",
     "divergence": "calculus",
     "dsm": "objectives",
     "esm": "objectives",
     "estimate": "estimation",
+    "fd_ssm": "objectives",
     "fit": "fitting",
     "from_energy": "calculus",
     "ism": "objectives",
@@ -103,10 +112,12 @@ __all__ = [
     "Exact",
     "FittedScore",
     "GaussianProbes",
+    "HutchPlusPlus",
     "Hutchinson",
     "Rademacher",
     "SphereProbes",
     "at",
+    "dae",
     "densities",
     "divergence",
     "domains",
@@ -115,6 +126,7 @@ __all__ = [
     "estimate",
     "estimation",
     "families",
+    "fd_ssm",
     "fit",
     "from_energy",
     "ism",

@@ -155,17 +155,28 @@ class Exact:
     """
 
     def __call__(self, score: Score, x: Tensor) -> tuple[Tensor, Tensor]:
+        value, diagonal = self.diagonal(score, x)
+        return value, sum_event(diagonal)
+
+    def with_squares(self, score: Score, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The score, Σⱼ ∂ⱼsⱼ and Σⱼ (∂ⱼsⱼ)², the last two ``(n,)``."""
+        value, diagonal = self.diagonal(score, x)
+        return value, sum_event(diagonal), sum_event(diagonal**2)
+
+    def diagonal(self, score: Score, x: Tensor) -> tuple[Tensor, Tensor]:
+        """The score and ∂ⱼsⱼ for every coordinate, both like x."""
         keep = torch.is_grad_enabled()
         with differentiable(check_rows(x)) as x:
             value = check_like(score(x), x, "a score")
             rows, d = x.shape[0], event_size(x)
-            trace = torch.zeros(rows, dtype=value.dtype, device=value.device)
+            entries = []
             for j in range(d):
                 direction = torch.zeros(rows, d, dtype=value.dtype, device=value.device)
                 direction[:, j] = 1.0
                 column = pullback(value, x, direction.view(x.shape), keep_graph=keep)
-                trace = trace + column.reshape(rows, d)[:, j]
-        return (value, trace) if keep else (value.detach(), trace.detach())
+                entries.append(column.reshape(rows, d)[:, j])
+            diagonal = torch.stack(entries, 1).reshape(x.shape)
+        return (value, diagonal) if keep else (value.detach(), diagonal.detach())
 
 
 def quadratic_form(value: Tensor, x: Tensor, v: Tensor, *, keep_graph: bool) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -42,6 +42,14 @@ class Trace(Protocol):
     """A way to the trace of ∂s/∂x: returns the score, like x, and its trace ``(n,)``."""
 
     def __call__(self, score: Score, x: Tensor, /) -> tuple[Tensor, Tensor]: ...
+
+
+@runtime_checkable
+class DiagonalTrace(Protocol):
+    """A trace that also knows the squares of the diagonal: the score, like x, Σⱼ ∂ⱼsⱼ ``(n,)`` and
+    Σⱼ (∂ⱼsⱼ)² ``(n,)``."""
+
+    def with_squares(self, score: Score, x: Tensor, /) -> tuple[Tensor, Tensor, Tensor]: ...
 
 
 class Density(Protocol):

@@ -19,11 +19,25 @@ from claims.cost import Passes, passes
 from claims.implicit import LAWS, VARIANCES
 from claims.truths import GAUSSIAN, Normal, ScaledScore
 from scorematching.hutchinson import Hutchinson
-from scorematching.objectives import dsm, ism, ssm
+from scorematching.objectives import dsm, fd_ssm, ism, ssm
 from scorematching.random import seeded
 from scorematching.typing import Score
 
 ROWS = 40_000
+
+# σ, the number of draws, and whether the control variate is used.
+NOISE = (
+    (0.01, 1, False),
+    (0.01, 1, True),
+    (0.1, 1, False),
+    (0.1, 1, True),
+    (0.5, 1, False),
+    (0.5, 4, False),
+    (0.5, 16, False),
+    (0.5, 1, True),
+    (2.0, 1, False),
+    (2.0, 1, True),
+)
 
 
 @dataclass(frozen=True)
@@ -70,12 +84,18 @@ def sliced_variance(law: str, n_probes: int, *, reduced: bool) -> float:
     return float(between + within / max(n_probes, 1))
 
 
-def denoising_variance(sigma: float, n_noise: int) -> float:
-    """Var of s_σ(x̃)·(s_σ(x̃) + z/σ): over rows of its mean, plus over z given a row, over n."""
+def denoising_variance(sigma: float, n_noise: int, *, reduced: bool = False) -> float:
+    """Var of s_σ(x̃)·(s_σ(x̃) + z/σ): over rows of its mean, plus over z given a row, over n.
+
+    With the control variate z·s_σ(x)/σ is subtracted.
+    """
     x, mass = GAUSSIAN.nodes(4)
     z, weight = Normal(torch.zeros_like(GAUSSIAN.mean), torch.eye(3, dtype=x.dtype)).nodes(4)
-    s = GAUSSIAN.noised(sigma).score((x[:, None] + sigma * z).reshape(-1, 3)).view(-1, len(z), 3)
+    score = GAUSSIAN.noised(sigma).score
+    s = score((x[:, None] + sigma * z).reshape(-1, 3)).view(-1, len(z), 3)
     gradient = (s * (s + z / sigma)).sum(2)
+    if reduced:
+        gradient = gradient - score(x) @ z.T / sigma
     mean = gradient @ weight
     between = (mass * mean**2).sum() - (mass * mean).sum() ** 2
     within = (mass * ((gradient - mean[:, None]) ** 2 @ weight)).sum()
@@ -112,23 +132,35 @@ def entries() -> Iterator[Entry]:
                 sliced_variance("Rademacher", n_probes, reduced=reduced),
                 curvature,
             )
-    for sigma in (0.1, 0.5, 2.0):
-        for n_noise in (1, 4, 16) if sigma == 0.5 else (1,):
-            noised = GAUSSIAN.noised(sigma)
-            yield Entry(
-                "dsm",
-                f"σ = {sigma}, n_noise = {n_noise}",
-                lambda s, x, g, sigma=sigma, n=n_noise: dsm(s, x, sigma, n, g),
-                noised.score,
-                denoising_variance(sigma, n_noise),
-                float(noised.precision.trace()),
-            )
+    for reduced in (True, False):
+        yield Entry(
+            "fd_ssm",
+            f"{'reduced' if reduced else 'plain'}, 1 Rademacher",
+            lambda s, x, g, reduced=reduced: fd_ssm(s, x, 1, reduced, generator=g),
+            p,
+            sliced_variance("Rademacher", 1, reduced=reduced),
+            curvature,
+        )
+    for sigma, n_noise, control in NOISE:
+        noised = GAUSSIAN.noised(sigma)
+        yield Entry(
+            "dsm",
+            f"σ = {sigma}, n_noise = {n_noise}{', control variate' if control else ''}",
+            lambda s, x, g, sigma=sigma, n=n_noise, control=control: dsm(
+                s, x, sigma, n, g, control_variate=control
+            ),
+            noised.score,
+            denoising_variance(sigma, n_noise, reduced=control),
+            float(noised.precision.trace()),
+        )
 
 
 def claims() -> Iterator[Claim]:
     for entry in entries():
         if entry.objective == "dsm":
             formula = "Var_x E_z + E_x Var_z / n of s_σ·(s_σ + z/σ)"
+            if "control" in entry.setting:
+                formula += " − z·s_σ(x)/σ"
         else:
             formula = "Var ‖s‖² + E_x Var_v / n"
         yield Claim(

@@ -12,7 +12,7 @@ from torch import Tensor
 from claims.claim import Claim, Outcome, equal, same
 from scorematching.hutchinson import Hutchinson
 from scorematching.noise import VP, Ladder, LaplaceKernel
-from scorematching.objectives import dsm, esm, ism, ncsn, ssm
+from scorematching.objectives import dae, dsm, esm, fd_ssm, ism, ncsn, ssm
 from scorematching.random import seeded
 from scorematching.typing import Score
 
@@ -24,10 +24,18 @@ FORMS: dict[str, Objective] = {
     "esm": lambda s, x, g: esm(s, x, lambda x: x.cos() - x),
     "ism, exact": lambda s, x, g: ism(s, x),
     "ism, Hutchinson": lambda s, x, g: ism(s, x, Hutchinson(2, generator=g)),
+    "ism, regularised": lambda s, x, g: ism(s, x, regularisation=0.3),
+    "ism, regularised, Hutchinson": lambda s, x, g: ism(
+        s, x, Hutchinson(2, generator=g), regularisation=0.3
+    ),
     "ssm, reduced": lambda s, x, g: ssm(s, x, 2, generator=g),
     "ssm, plain": lambda s, x, g: ssm(s, x, 2, variance_reduced=False, generator=g),
+    "fd_ssm, reduced": lambda s, x, g: fd_ssm(s, x, 2, True, generator=g, epsilon=0.3),
+    "fd_ssm, plain": lambda s, x, g: fd_ssm(s, x, 2, False, generator=g, epsilon=0.3),
     "dsm, Gaussian": lambda s, x, g: dsm(s, x, 0.7, 2, g),
     "dsm, Laplace": lambda s, x, g: dsm(s, x, None, 2, g, kernel=LaplaceKernel(0.7)),
+    "dsm, control variate": lambda s, x, g: dsm(s, x, 0.7, 2, g, control_variate=True),
+    "dae": lambda r, x, g: dae(r, x, 0.7, 2, g),
     "ncsn, random time": lambda s, x, g: ncsn(lambda x, t: s(x), x, VP(), generator=g),
     "ncsn, every level": lambda s, x, g: ncsn(
         lambda x, t: s(x), x, LADDER, generator=g, every_level=True

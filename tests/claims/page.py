@@ -7,21 +7,27 @@ import re
 from collections.abc import Iterator, Sequence
 
 from claims import (
+    autoencoder,
+    control_variate,
     denoising,
     efficiency,
     every,
     explicit,
+    finite_difference,
     implicit,
     noise_conditional,
+    regularised,
     sliced,
 )
 from claims.claim import SIGMAS, Claim, Outcome, number
 
 TITLES = {
     "esm": "Explicit score matching, `esm`: ½‖s_θ − s‖²",
-    "ism": "Implicit score matching, `ism`: tr ∂s_θ + ½‖s_θ‖²",
+    "ism": "Implicit score matching, `ism`: tr ∂s_θ + ½‖s_θ‖², regularised: + λ Σⱼ (∂ⱼs_θ,ⱼ)²",
     "ssm": "Sliced score matching, `ssm`: vᵀ∂s_θ v + ½(vᵀs_θ)², reduced: ½‖s_θ‖²",
+    "fd_ssm": "Finite-difference sliced, `fd_ssm`: `ssm` by differences along v",
     "dsm": "Denoising score matching, `dsm`: ½‖s_θ(x̃) − ∇ log q(x̃|x)‖²",
+    "dae": "Denoising autoencoders, `dae`: ½‖r_θ(x + σz) − x‖²",
     "ncsn": "Noise-conditional, `ncsn`: λ(t) ½‖s_θ(x_t, t) + z/σ‖²",
     "every objective": "Every objective alike",
     "variance per unit of cost": "Variance per unit of cost",
@@ -59,7 +65,19 @@ For comparison, maximum likelihood has 2/d = 0.667 per row in this family of cle
 
 def all_claims() -> Iterator[Claim]:
     """Every claim of the contract, in the order of the page."""
-    modules = (explicit, implicit, sliced, denoising, noise_conditional, every, efficiency)
+    modules = (
+        explicit,
+        implicit,
+        regularised,
+        sliced,
+        finite_difference,
+        denoising,
+        control_variate,
+        autoencoder,
+        noise_conditional,
+        every,
+        efficiency,
+    )
     for module in modules:
         yield from module.claims()
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from scorematching.errors import InvalidInput
-from scorematching.hutchinson import Hutchinson, Probes, Rademacher, check_count
+from scorematching.hutchinson import HutchPlusPlus, Hutchinson, Probes, Rademacher, check_count
 from scorematching.random import seeded
 from scorematching.typing import Score
 
@@ -66,8 +66,8 @@ class FixedProbes:
 
 def check_fixed(trace: object) -> None:
     """Raise `InvalidInput` for a trace that draws afresh at every call."""
-    if isinstance(trace, Hutchinson):
+    if isinstance(trace, Hutchinson | HutchPlusPlus):
         raise InvalidInput(
-            "Hutchinson draws new probes at every call, so a row's log-density would depend on its "
+            "the trace draws new probes at every call, so a row's log-density would depend on its "
             f"neighbours: got {trace}. Pass trace=FixedProbes(n_probes={trace.n_probes}, seed=0)."
         )

@@ -1,5 +1,6 @@
 """Networks. They are ordinary modules; any other ``nn.Module`` works in their place."""
 
+from scorematching.nets.dae import TiedAutoencoder
 from scorematching.nets.ensemble import Ensemble
 from scorematching.nets.gaussian_base import GaussianBase, NoisedBase
 from scorematching.nets.mlp import ResidualMLP
@@ -17,6 +18,7 @@ __all__ = [
     "NoisedBase",
     "PreconditionedDenoiser",
     "ResidualMLP",
+    "TiedAutoencoder",
     "UNet",
     "UnitOutputWeight",
 ]

@@ -1,7 +1,9 @@
 """What is minimised to learn a score; every objective returns one loss per row, ``(n,)``."""
 
+from scorematching.objectives.dae import ReconstructionScore, ScoreReconstruction, dae
 from scorematching.objectives.dsm import dsm
 from scorematching.objectives.esm import esm
+from scorematching.objectives.fd_ssm import fd_ssm
 from scorematching.objectives.ism import ism
 from scorematching.objectives.ncsn import ncsn
 from scorematching.objectives.ssm import ssm
@@ -13,13 +15,17 @@ __all__ = [
     "Likelihood",
     "LogNormalTimes",
     "MinSNR",
+    "ReconstructionScore",
+    "ScoreReconstruction",
     "SigmaSquared",
     "Times",
     "UniformLevels",
     "UniformTimes",
     "Weight",
+    "dae",
     "dsm",
     "esm",
+    "fd_ssm",
     "ism",
     "ncsn",
     "ssm",
