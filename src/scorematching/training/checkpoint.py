@@ -11,7 +11,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel
 
 from scorematching.errors import CorruptCheckpoint, InvalidInput
 from scorematching.storage import (
@@ -22,6 +21,7 @@ from scorematching.storage import (
     unpack_tensors,
     write_snapshot,
 )
+from scorematching.training.averaging import Averaged
 from scorematching.training.settings import TrainingSettings
 
 FORMAT_VERSION = 1
@@ -49,7 +49,7 @@ class Run:
 
     settings: TrainingSettings
     module: nn.Module
-    averaged: AveragedModel
+    averaged: Averaged
     optimizer: torch.optim.Optimizer
     counters: Counters = field(default_factory=Counters)
     best: dict[str, Tensor] | None = None
