@@ -28,9 +28,9 @@ def on_line(function: Function, low: float, high: float, count: int = 200) -> Te
     return torch.tensordot(w, function(x[:, None]), dims=1)
 
 
-def on_half_line(function: Function, decades: float = 40.0) -> Tensor:
-    """∫₀^∞ through x = e^y, y within ± decades/2·ln 10 · 2."""
-    y, w = panels(-decades, decades, 800)
+def on_half_line(function: Function, low: float = -200.0, high: float = 20.0) -> Tensor:
+    """∫₀^∞ of a function of x ``(n, 1)``, through x = e^y, y in (low, high)."""
+    y, w = panels(low, high, 1200)
     x = y.exp()
     return torch.tensordot(w * x, function(x[:, None]), dims=1)
 
