@@ -13,7 +13,7 @@ from scorematching.errors import Diverged, InvalidInput
 from scorematching.noise import Process
 from scorematching.samplers.grids import Grid
 from scorematching.samplers.walk import Noise, Progress, State, Walk, freeze, walk
-from scorematching.shapes import check_like
+from scorematching.shapes import check_like, per_row
 from scorematching.typing import NoisyScore
 
 S = TypeVar("S", bound=State)
@@ -50,6 +50,12 @@ class Diffusion:
         """D = E[x₀ | x_t = x] = (x + σ² s)/α, by Tweedie's formula."""
         alpha, sigma = self.scales(t)
         return (x + sigma**2 * self.score(x, t)) / alpha
+
+    def denoised_at_level(self, y: Tensor, level: Tensor) -> Tensor:
+        """E[x₀ | x₀ + σz = y] = y + σ²α s(αy, t), σ = σ(t)/α(t) in float64, ``()`` or ``(n,)``."""
+        t = self.process.time_of(level)
+        alpha, sigma = per_row(self.process.alpha(t), y), per_row(level, y)
+        return y + sigma**2 * alpha * self.score(alpha * y, t)
 
     def velocity(self, x: Tensor, t: Tensor) -> Tensor:
         """dx/dt of the probability flow, f x − ½ g² s."""

@@ -16,7 +16,7 @@ from torch import Tensor
 from scorematching.errors import Diverged, InvalidInput
 from scorematching.hutchinson import check_count
 from scorematching.random import fresh, normal
-from scorematching.shapes import check_rows, per_row
+from scorematching.shapes import check_rows
 
 
 class State(Protocol):
@@ -191,7 +191,12 @@ def freeze(before: Tensor, after: Tensor, diverged: Tensor) -> tuple[Tensor, Ten
     """`after`, but `before` for the rows that have diverged by now; and which those are."""
     finite = torch.isfinite(after).reshape(len(after), -1).all(1)
     diverged = diverged | ~finite
-    return torch.where(_rows_of(diverged, after), before, after), diverged
+    return torch.where(rows_of(diverged, after), before, after), diverged
+
+
+def rows_of(flag: Tensor, x: Tensor) -> Tensor:
+    """A flag a row, ``(n,)``, in a shape that broadcasts against x."""
+    return flag.reshape(-1, *(1,) * (x.ndim - 1))
 
 
 def drawn(z: Tensor | None) -> Tensor:
@@ -227,10 +232,6 @@ class _Draws:
 
     def __call__(self, index: int, x: Tensor) -> Tensor:
         return normal(tuple(x.shape), x, self.generator)
-
-
-def _rows_of(flag: Tensor, x: Tensor) -> Tensor:
-    return per_row(flag.to(x.dtype), x).bool()
 
 
 def _check_start(x: Tensor) -> None:
