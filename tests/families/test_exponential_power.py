@@ -36,7 +36,9 @@ def test_starts_maximise_the_likelihood_in_alpha(generator: torch.Generator) -> 
         family.log_density(x, theta).mean().backward()  # type: ignore[no-untyped-call]
         assert theta.grad is not None
         assert theta.grad[0].abs() < 1e-10
-        assert all(low < value < high for (low, high), value in zip(family.bounds, start, strict=True))
+        assert all(
+            low < value < high for (low, high), value in zip(family.bounds, start, strict=True)
+        )
 
 
 @pytest.mark.parametrize(("theta", "name"), [((-0.1, 1.0), "alpha"), ((1.0, 0.0), "beta")])
