@@ -12,12 +12,15 @@ from scorematching.estimation.covariance import (
     Sandwich,
     Uncertainty,
 )
-from scorematching.estimation.estimate import estimate, statistic_of
+from scorematching.estimation.estimate import estimate
 from scorematching.estimation.matching import matching_loss
+from scorematching.estimation.minimisers import LBFGS, TrustRegion
 from scorematching.estimation.quadratic import Quadratic
 from scorematching.estimation.result import Estimate, WaldTest
+from scorematching.estimation.solving import statistic_of
 
 __all__ = [
+    "LBFGS",
     "Bootstrap",
     "ClusterRobust",
     "Constraints",
@@ -25,6 +28,7 @@ __all__ = [
     "Estimate",
     "Quadratic",
     "Sandwich",
+    "TrustRegion",
     "Uncertainty",
     "WaldTest",
     "constraints",

@@ -8,7 +8,7 @@ portions, and no n × p matrix is formed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from scorematching.errors import InvalidInput, NotIdentified
-from scorematching.estimation.minimum import Influence, Minimum
+from scorematching.estimation.minimum import Minimum
 from scorematching.random import seeded
 
-CELLS = 2**20  # influences held at a time
+DRAWS = 64  # resamples counted at a time
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +59,7 @@ class Sandwich:
         k = len(minimum.phi)
         total = torch.zeros(k, k, dtype=minimum.phi.dtype, device=minimum.phi.device)
         n = 0
-        for part in influences(minimum.influence(), rows, k):
+        for part in minimum.influences(rows):
             total += part.mT @ part
             n += len(part)
         return Uncertainty(
@@ -89,7 +89,7 @@ class ClusterRobust:
         k = len(minimum.phi)
         sums = torch.zeros(count, k, dtype=minimum.phi.dtype, device=minimum.phi.device)
         n = 0
-        for part in influences(minimum.influence(), rows, k):
+        for part in minimum.influences(rows):
             if n + len(part) <= len(codes):
                 sums.index_add_(0, codes[n : n + len(part)].to(sums.device), part)
             n += len(part)
@@ -166,16 +166,6 @@ class Bootstrap:
         """How often each of count units is drawn."""
         generator = seeded(self.seed, "bootstrap", draw)
         return torch.bincount(torch.randint(count, (count,), generator=generator), minlength=count)
-
-
-DRAWS = 64  # resamples at a time
-
-
-def influences(influence: Influence, rows: Iterable[Tensor], k: int) -> Iterator[Tensor]:
-    """ψᵢ ``(m, k)`` of all rows, a few at a time."""
-    for portion in rows:
-        for part in torch.split(portion, max(1, CELLS // k)):
-            yield influence(part)
 
 
 def cluster_codes(labels: Sequence[object] | NDArray[np.generic] | Tensor) -> tuple[Tensor, int]:

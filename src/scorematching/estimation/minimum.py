@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from scorematching.estimation.closed_form import Factor, factorise, minimise, with_ridge
+from scorematching.estimation.closed_form import factorise, minimise, with_ridge
 from scorematching.estimation.constraints import Constraints
 from scorematching.estimation.quadratic import Quadratic
+from scorematching.families import PrescribedFit, PrescribesFit
 from scorematching.structured import ExplicitMinimiser, Statistic
 
 CELLS = 2**22  # entries of the resampled A held at a time
-
-
-class Influence(Protocol):
-    """The influence of rows on the free parameters: φ̂ − φ ≈ its mean (Huber 1967)."""
-
-    def __call__(self, x: Tensor, /) -> Tensor:
-        """−H⁻¹gᵢ at φ̂, H the curvature of the objective: x ``(m, d)`` → ``(m, k)``."""
+ROW_CELLS = 2**20  # row gradients held at a time
 
 
 class Minimum(Protocol):
@@ -34,26 +30,15 @@ class Minimum(Protocol):
     def constraints(self) -> Constraints:
         """θ = Bφ + θ₀."""
 
-    def influence(self) -> Influence:
-        """Of each row, at φ̂; NotIdentified where the curvature is singular."""
+    def influences(self, rows: Iterable[Tensor], /) -> Iterator[Tensor]:
+        """−H⁻¹gᵢ at φ̂ of rows in portions ``(m, d)``, ``(m', k)`` at a time.
+
+        H is the curvature of the objective, and φ̂ − φ ≈ their mean (Huber 1967). NotIdentified
+        where H is singular.
+        """
 
     def refit(self, x: Tensor, counts: Tensor) -> Tensor:
         """φ̂ of rows x ``(n, d)`` taken as often as counts ``(B, n)`` says, ``(B, k)``."""
-
-
-@dataclass(frozen=True, eq=False)
-class LinearInfluence:
-    """−(A + ridge·I)⁻¹(gᵢ − ḡ); ḡ, the mean, is zero unless there is a ridge."""
-
-    statistic: Statistic
-    constraints: Constraints
-    theta: Tensor
-    mean: Tensor
-    factor: Factor
-
-    def __call__(self, x: Tensor) -> Tensor:
-        gradients = self.constraints.pull_back(self.statistic.row_gradients(x, self.theta))
-        return -self.factor.solve((gradients - self.mean).mT).mT
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,15 +85,18 @@ class LinearMinimum:
             return self.statistic.objective(self.theta)
         return self.statistic.finalize()(self.theta).item()
 
-    def influence(self) -> Influence:
-        """−(A + ridge·I)⁻¹gᵢ."""
-        statistic, free = self.statistic, self.constraints.trivial and not self.ridge
-        if isinstance(statistic, ExplicitMinimiser) and free:
-            return statistic.row_influences
-        form = self.constraints.pull_back_form(statistic.finalize())
-        factor = factorise(with_ridge(form.A, self.ridge), self.constraints.free_names)
+    def influences(self, rows: Iterable[Tensor]) -> Iterator[Tensor]:
+        """−(A + ridge·I)⁻¹(gᵢ − ḡ); ḡ, the mean, is zero unless there is a ridge."""
+        statistic, bound, theta = self.statistic, self.constraints, self.theta
+        if isinstance(statistic, ExplicitMinimiser) and bound.trivial and not self.ridge:
+            yield from map(statistic.row_influences, few_at_a_time(rows, len(theta)))
+            return
+        form = bound.pull_back_form(statistic.finalize())
+        factor = factorise(with_ridge(form.A, self.ridge), bound.free_names)
         mean = form.gradient(self.phi)
-        return LinearInfluence(statistic, self.constraints, self.theta, mean, factor)
+        for part in few_at_a_time(rows, len(theta)):
+            gradients = bound.pull_back(statistic.row_gradients(part, theta))
+            yield -factor.solve((gradients - mean).mT).mT
 
     def refit(self, x: Tensor, counts: Tensor) -> Tensor:
         """φ̂ of resampled rows, from resampled sums of Aᵢ and bᵢ where there are such."""
@@ -134,3 +122,32 @@ def minimiser(statistic: Statistic, constraints: Constraints, ridge: float) -> T
         return statistic.minimiser()
     form = constraints.pull_back_form(statistic.finalize())
     return minimise(form, constraints.free_names, ridge)
+
+
+@dataclass(frozen=True, eq=False)
+class PrescribedMinimum:
+    """What a family's own estimator found; φ = θ."""
+
+    family: PrescribesFit
+    fit: PrescribedFit
+    constraints: Constraints
+
+    @property
+    def phi(self) -> Tensor:
+        """θ̂."""
+        return self.fit.theta
+
+    def influences(self, rows: Iterable[Tensor]) -> Iterator[Tensor]:
+        """Those that came with the fit; the rows are not read again."""
+        yield self.fit.influence
+
+    def refit(self, x: Tensor, counts: Tensor) -> Tensor:
+        """The family's own estimate of resampled rows."""
+        found = (self.family.fit(x.repeat_interleave(some, 0)) for some in counts)
+        return torch.stack([fit.theta for fit in found if fit is not None])
+
+
+def few_at_a_time(rows: Iterable[Tensor], p: int) -> Iterator[Tensor]:
+    """Portions of rows cut so small that p numbers for each fit into memory."""
+    for portion in rows:
+        yield from torch.split(portion, max(1, ROW_CELLS // p))

@@ -51,3 +51,17 @@ def as_rows(x: Any, d: int) -> Tensor:
             "the spread."
         )
     return rows
+
+
+def check_enough(n: int, k: int) -> None:
+    """Raise InvalidInput unless there are more rows than free parameters.
+
+    The row gradients sum to zero at the minimum, so that the covariance of k of them is singular
+    for n ≤ k rows.
+    """
+    if n <= k:
+        raise InvalidInput(
+            f"standard errors need more rows than free parameters: got n = {n} rows and {k} "
+            "parameters. Bring more rows, fix or tie parameters (fixed=…, tied=…), ask for a ridge "
+            "(ridge=…), or for the estimate alone (covariance=None)."
+        )

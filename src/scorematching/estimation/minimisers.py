@@ -1,0 +1,179 @@
+"""Minimisation by SciPy with exact derivatives, and what counts as converged.
+
+The scale of the problem is taken out first: v = u/scale, with the scale of each coordinate from the
+start, so that a gradient means the change of J for a change of the parameters by their own size. A
+point has converged if that gradient is small against |J|.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+from torch import Tensor
+
+Array = NDArray[np.float64]
+ROUNDS = 4  # of minimisation, each in the scale of the point where the last one ended
+REFUSED = 1e30  # in units of J at the start: what a point counts where J is not finite
+SMALLEST = 0.1  # of the largest coordinate: what a coordinate near zero is measured against
+
+
+class Smooth(Protocol):
+    """A function of u ``(k,)`` with its first two derivatives."""
+
+    def value_and_gradient(self, u: Tensor, /) -> tuple[float, Tensor]:
+        """J(u) and ∂J/∂u ``(k,)``."""
+
+    def hessian(self, u: Tensor, /) -> Tensor:
+        """∂²J/∂u∂uᵀ ``(k, k)``."""
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """Where a minimisation ended.
+
+    Parameters
+    ----------
+    u
+        ``(k,)``.
+    value
+        J(u).
+    slope
+        The largest entry of the scaled gradient, over |J|.
+    converged
+        Whether the slope is below the tolerance.
+    message
+        What SciPy says.
+    """
+
+    u: Tensor
+    value: float
+    slope: float
+    converged: bool
+    message: str
+
+
+class Minimiser(Protocol):
+    """A local minimiser."""
+
+    def __call__(self, function: Smooth, start: Tensor, /) -> Outcome:
+        """From start ``(k,)``."""
+
+
+@dataclass(frozen=True)
+class TrustRegion:
+    """Newton steps inside a region where the quadratic model holds (SciPy's trust-exact).
+
+    For some tens of parameters: a Hessian takes a backward pass for each.
+
+    Parameters
+    ----------
+    max_iterations
+        Steps at most.
+    tolerance
+        Of the scaled gradient over |J|.
+    """
+
+    max_iterations: int = 500
+    tolerance: float = 1e-8
+
+    def __call__(self, function: Smooth, start: Tensor) -> Outcome:
+        """From start ``(k,)``."""
+        options = {"maxiter": self.max_iterations, "gtol": self.tolerance / 10}
+        return _rounds(function, start, "trust-exact", options, self.tolerance)
+
+
+@dataclass(frozen=True)
+class LBFGS:
+    """Limited-memory quasi-Newton (SciPy's L-BFGS-B), for hundreds of parameters.
+
+    Parameters
+    ----------
+    max_iterations
+        At most.
+    tolerance
+        Of the scaled gradient over |J|.
+    memory
+        Pairs of steps kept.
+    """
+
+    max_iterations: int = 5000
+    tolerance: float = 1e-6
+    memory: int = 30
+
+    def __call__(self, function: Smooth, start: Tensor) -> Outcome:
+        """From start ``(k,)``."""
+        options = {
+            "maxiter": self.max_iterations,
+            "maxfun": 2 * self.max_iterations,
+            "maxcor": self.memory,
+            "ftol": 0.0,
+            "gtol": self.tolerance / 10,
+        }
+        return _rounds(function, start, "L-BFGS-B", options, self.tolerance)
+
+
+@dataclass(frozen=True, eq=False)
+class Scaled:
+    """J(scale · v)/unit for SciPy."""
+
+    function: Smooth
+    scale: Tensor
+    unit: float
+
+    def value_and_gradient(self, v: Array) -> tuple[float, Array]:
+        """Of v ``(k,)``; a large number where J is not finite, so that steps are taken back."""
+        value, gradient = self.function.value_and_gradient(self.scale * torch.as_tensor(v))
+        if not math.isfinite(value) or not bool(gradient.isfinite().all()):
+            return REFUSED, np.zeros(len(v))
+        return value / self.unit, (self.scale * gradient / self.unit).numpy()
+
+    def hessian(self, v: Array) -> Array:
+        """∂²/∂v∂vᵀ, ``(k, k)``."""
+        hessian = self.function.hessian(self.scale * torch.as_tensor(v))
+        return (self.scale[:, None] * hessian * self.scale / self.unit).numpy()
+
+
+def scale_of(u: Tensor) -> Tensor:
+    """The size of each coordinate, at least a tenth of the largest, ``(k,)``."""
+    size = u.abs()
+    largest = size.max()
+    return size.clamp(min=SMALLEST * largest.item()) if largest > 0 else torch.ones_like(u)
+
+
+def slope_at(function: Smooth, u: Tensor) -> tuple[float, float]:
+    """J(u), and the largest entry of the scaled gradient over |J|."""
+    value, gradient = function.value_and_gradient(u)
+    steepest = (scale_of(u) * gradient).abs().max().item()
+    return value, steepest / max(abs(value), sys.float_info.min)
+
+
+def _rounds(
+    function: Smooth, start: Tensor, method: str, options: dict[str, Any], tolerance: float
+) -> Outcome:
+    """Minimise, and again from where it ended with the scale of that point, while it helps."""
+    u = start
+    value, slope = slope_at(function, u)
+    message = "the objective is not finite at the start"
+    for _ in range(ROUNDS):
+        if slope <= tolerance or not math.isfinite(value):
+            break
+        scaled = Scaled(function, scale_of(u), max(abs(value), sys.float_info.min))
+        result = minimize(  # type: ignore[call-overload]
+            scaled.value_and_gradient,
+            (u / scaled.scale).numpy(),
+            jac=True,
+            hess=scaled.hessian if method == "trust-exact" else None,
+            method=method,
+            options=options,
+        )
+        message = str(result.message)
+        u = scaled.scale * torch.as_tensor(result.x)
+        value, slope = slope_at(function, u)
+    return Outcome(u, value, slope, slope <= tolerance, message)
