@@ -56,6 +56,7 @@ class LinearFamily(Protocol):
         """The density at θ ``(p,)``; InvalidInput outside the parameter space, with the remedy."""
 
 
+@runtime_checkable
 class Family(Protocol):
     """log p(x; θ) up to a constant, of any smooth form in θ: estimated by minimisation."""
 
