@@ -53,8 +53,8 @@ def on_sphere(function: Function, count: int = 60) -> Tensor:
 
 
 def on_triangle(function: Function) -> Tensor:
-    """∫ dx₁dx₂ over compositions of three parts, x = softmax of log-ratios within ± 60."""
-    u, w = panels(-60, 60, 60)
+    """∫ dx₁dx₂ over compositions of three parts, log-ratios within ± 60, to about 1e-6."""
+    u, w = panels(-60, 60, 50, 8)
     grid = torch.cartesian_prod(u, u)
     weight = torch.outer(w, w).flatten()
     x = torch.cat([grid, torch.zeros(len(grid), 1).double()], dim=1).softmax(1)

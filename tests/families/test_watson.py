@@ -71,7 +71,7 @@ def test_of_the_two_axes_the_one_with_the_lower_objective_is_kept(
         assert fit.theta[0].sign() == math.copysign(1, kappa)
         assert (fit.theta[1:] @ MU).abs() > 0.99
         assert any(torch.allclose(start, fit.theta) for start in starts)
-        assert (starts[0, 0] > 0) and (starts[1, 0] < 0)
+        assert starts[0, 0] > 0 > starts[1, 0]
 
 
 def test_rows_that_determine_no_axis_are_refused() -> None:

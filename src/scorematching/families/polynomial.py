@@ -135,12 +135,12 @@ def polynomial_density(
     exponent = Polynomial([0.0, *theta.tolist()])
     peak, breaks = _breakpoints(exponent, low, high)
 
-    def moment(power: int, centre: float) -> float:
+    def moment(power: int, centre: float, tolerance: float = 0.0) -> float:
         return sum(
             quad(
                 lambda x: (x - centre) ** power * math.exp(exponent(x) - peak),
                 *piece,
-                epsabs=0,
+                epsabs=tolerance * (breaks[-1] - breaks[0]) ** power,
                 epsrel=1e-11,
                 limit=200,
             )[0]
@@ -149,8 +149,8 @@ def polynomial_density(
 
     middle = (breaks[0] + breaks[-1]) / 2
     mass = moment(0, 0.0)
-    mean = middle + moment(1, middle) / mass
-    variance = moment(2, mean) / mass
+    mean = middle + moment(1, middle, 1e-13 * mass) / mass
+    variance = moment(2, mean, 1e-13 * mass) / mass
     return PolynomialDensity(
         theta,
         low,
