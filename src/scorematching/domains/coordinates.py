@@ -153,8 +153,8 @@ def check_interior(domain: AnyDomain, x: Tensor) -> None:
     dead = weight == 0
     if weight.ndim == 1 and bool(dead.all()):
         raise InvalidInput(
-            f"every row lies on the boundary of {domain!r}, where the weight is zero: nothing can "
-            "be estimated. Use a domain without that boundary, or other rows."
+            f"every row lies on the boundary of {domain!r}, or so near that its weight is zero: "
+            "nothing can be estimated. Use a domain without that boundary, or with another weight."
         )
     if weight.ndim == 2 and bool(dead.all(0).any()):
         column = int(dead.all(0).nonzero()[0])

@@ -101,6 +101,8 @@ class MinSq:
 class ProdSq:
     """w = min(∏ⱼ uⱼ², c²), one per row (Scealy & Wood 2023).
 
+    For a few coordinates: with a hundred the product underflows, and every weight is zero.
+
     Raises
     ------
     InvalidInput
