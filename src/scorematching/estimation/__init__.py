@@ -4,6 +4,7 @@ Log-densities linear in θ are solved in closed form, others minimised from seve
 covariance is a sandwich, cluster-robust or a bootstrap.
 """
 
+from scorematching.estimation.chunks import Chunks
 from scorematching.estimation.constraints import Constraints, constraints
 from scorematching.estimation.covariance import (
     Bootstrap,
@@ -12,22 +13,31 @@ from scorematching.estimation.covariance import (
     Sandwich,
     Uncertainty,
 )
+from scorematching.estimation.dask_rows import DaskRows
+from scorematching.estimation.distributed import Shard
 from scorematching.estimation.estimate import estimate
 from scorematching.estimation.matching import matching_loss
 from scorematching.estimation.minimisers import LBFGS, TrustRegion
+from scorematching.estimation.portions import Portions
 from scorematching.estimation.quadratic import Quadratic
 from scorematching.estimation.result import Estimate, WaldTest
 from scorematching.estimation.solving import statistic_of
+from scorematching.estimation.streaming import Accumulator
 
 __all__ = [
     "LBFGS",
+    "Accumulator",
     "Bootstrap",
+    "Chunks",
     "ClusterRobust",
     "Constraints",
     "Covariance",
+    "DaskRows",
     "Estimate",
+    "Portions",
     "Quadratic",
     "Sandwich",
+    "Shard",
     "TrustRegion",
     "Uncertainty",
     "WaldTest",

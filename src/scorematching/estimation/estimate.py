@@ -14,9 +14,11 @@ from scorematching.estimation.constraints import constraints
 from scorematching.estimation.covariance import Covariance, Sandwich
 from scorematching.estimation.linearity import LogDensity, UserFamily, user_family
 from scorematching.estimation.minimisers import Minimiser
+from scorematching.estimation.portions import as_source
 from scorematching.estimation.result import Estimate
 from scorematching.estimation.rows import as_rows, check_enough
 from scorematching.estimation.solving import Task, solve
+from scorematching.estimation.streaming import estimate_in_portions
 from scorematching.families import ChoosesDomain, Family, LinearFamily
 
 SANDWICH = Sandwich()
@@ -50,7 +52,9 @@ def estimate(
         of torch operations, ``(n, d)``, ``(p,)`` → ``(n,)``, up to a constant; whether it is linear
         in θ is found out and said in the notes.
     x
-        Rows ``(n, d)``: tensor, NumPy array or data frame; computed in float64.
+        Rows ``(n, d)``: tensor, NumPy array or data frame; computed in float64. Or rows that need
+        not fit into memory, for densities linear in θ: `Chunks` of a Parquet or CSV file, or its
+        path; a Dask array or frame; `Shard`, the rows of one process of many.
     domain
         Where the rows live; the family's own by default.
     fixed
@@ -90,6 +94,22 @@ def estimate(
     A. Hyvärinen, JMLR 6 (2005) and CSDA 51 (2007); P. J. Huber, Proc. 5th Berkeley Symp. (1967).
     """
     own = _as_family(family, domain, theta0, names, bounds)
+    source = as_source(x)
+    if source is not None:
+        if minimiser is not None or (theta0 is not None and not isinstance(own, UserFamily)):
+            raise InvalidInput(
+                "theta0 and minimiser have no effect on rows in portions: only densities linear in "
+                "their parameters are estimated from those. Leave them out."
+            )
+        return estimate_in_portions(
+            own,
+            source,
+            domain=domain,
+            fixed=fixed,
+            tied=tied,
+            ridge=ridge,
+            covariance=covariance,
+        )
     rows = as_rows(x, own.d)
     bound = constraints(own.names, fixed, tied)
     where = _domain(own, rows, domain)

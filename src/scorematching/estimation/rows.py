@@ -11,7 +11,7 @@ from torch import Tensor
 from scorematching.errors import InvalidInput
 
 
-def as_rows(x: Any, d: int) -> Tensor:
+def as_rows(x: Any, d: int, at_least: int = 2) -> Tensor:
     """x as float64 rows ``(n, d)``; ``(n,)`` is one column where d is 1.
 
     Parameters
@@ -20,11 +20,13 @@ def as_rows(x: Any, d: int) -> Tensor:
         Tensor, NumPy array, data frame (anything with ``to_numpy``) or nested lists of numbers.
     d
         The number of columns.
+    at_least
+        How many rows there must be; a portion of them may be one.
 
     Raises
     ------
     InvalidInput
-        x does not hold real numbers, has other columns than d, or fewer than two rows.
+        x does not hold real numbers, has other columns than d, or too few rows.
     """
     if isinstance(x, Tensor):
         tensor = x.detach()
@@ -45,7 +47,7 @@ def as_rows(x: Any, d: int) -> Tensor:
         raise InvalidInput(
             f"expected rows of {d} columns, shape (n, {d}): got {tuple(tensor.shape)}."
         )
-    if len(rows) < 2:
+    if len(rows) < at_least:
         raise InvalidInput(
             f"an estimate needs at least two rows: got n = {len(rows)}. One row tells nothing of "
             "the spread."
