@@ -1,7 +1,7 @@
 """The matching objective of a density that is not linear in θ, with its derivatives in θ.
 
 J(θ) is the mean over rows of Σⱼ ½ (∂_{lⱼ}L)² + ∂²_{lⱼ}L + ∂_m L, L = log p(·; θ) in the coordinates
-of the domain (`matching`). Derivatives by x are taken in forward mode, those by θ in reverse.
+of the domain (`matching`). Derivatives by x are carried forward, those by θ taken backward.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from torch import Tensor
 
 from scorematching.domains import AnyDomain, Chart, coordinates, working_rows
 from scorematching.estimation.matching import Frame, along, frame_of
-from scorematching.families import Family
+from scorematching.families import Family, WritesLoss
 
 CELLS = 2**21  # numbers held at a time by the frame of a portion of rows
 
@@ -23,6 +23,7 @@ CELLS = 2**21  # numbers held at a time by the frame of a portion of rows
 class Portion:
     """Rows z ``(m, k)`` in the coordinates of a domain, their frame, and how often each counts."""
 
+    domain: AnyDomain
     z: Tensor
     frame: Frame
     chart: Chart
@@ -91,29 +92,40 @@ class Objective:
 
 
 def losses(family: Family, part: Portion, theta: Tensor) -> Tensor:
-    """The loss of each row, ``(m,)``."""
+    """The loss of each row, ``(m,)``; the family's own where it writes one for the domain."""
+    if isinstance(family, WritesLoss):
+        own = family.loss(part.z, theta, part.domain)
+        if own is not None:
+            return own
 
     def log_density(z: Tensor) -> Tensor:
         value = family.log_density(part.chart.inverse(z), theta)
         return (value + part.chart.log_abs_det(z))[:, None]
 
-    first, second = along(log_density, part.z, part.frame)
-    return (first.square().sum(0) / 2 + second)[:, 0]
+    slopes, generated = along(log_density, part.z, part.frame)
+    return (slopes.square().sum(0) / 2 + generated)[:, 0]
 
 
 def row_gradients(family: Family, domain: AnyDomain, x: Tensor, theta: Tensor) -> Tensor:
-    """∂/∂θ of the loss of each row, ``(m, p)``, one forward pass a parameter."""
+    """∂/∂θ of the loss of each row, ``(m, p)``.
+
+    The gradient of Σᵢ wᵢ lossᵢ is linear in w, and the derivative of its k-th entry by w is the
+    k-th column: one backward pass a parameter.
+    """
     parts = []
     for part in portions_of(domain, x, x.new_ones(len(x))):
-
-        def of_theta(value: Tensor, part: Portion = part) -> Tensor:
-            return losses(family, part, value)
-
+        leaf = theta.detach().requires_grad_()
+        w = part.counts.detach().requires_grad_()
+        (total,) = torch.autograd.grad(
+            w @ losses(family, part, leaf), leaf, create_graph=True, materialize_grads=True
+        )
         columns = [
-            torch.func.jvp(of_theta, (theta,), (direction,))[1]
-            for direction in torch.eye(len(theta), dtype=theta.dtype, device=theta.device)
+            torch.autograd.grad(each, w, retain_graph=True, materialize_grads=True)[0]
+            if each.requires_grad
+            else torch.zeros_like(w)
+            for each in total
         ]
-        parts.append(torch.stack(columns, 1))
+        parts.append(torch.stack(columns, 1).detach())
     return torch.cat(parts)
 
 
@@ -123,4 +135,4 @@ def portions_of(domain: AnyDomain, x: Tensor, counts: Tensor) -> Iterator[Portio
     rows = max(1, CELLS // inner.d**2)
     for part, often in zip(torch.split(x, rows), torch.split(counts, rows), strict=True):
         z = working_rows(domain, part)
-        yield Portion(z, frame_of(inner, z), chart, often)
+        yield Portion(domain, z, frame_of(inner, z), chart, often)

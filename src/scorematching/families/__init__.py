@@ -34,6 +34,7 @@ from scorematching.families.family import (
     ModelsDomains,
     PrescribedFit,
     PrescribesFit,
+    WritesLoss,
 )
 from scorematching.families.gamma import Gamma, GammaDensity
 from scorematching.families.gaussian import Gaussian
@@ -99,6 +100,7 @@ __all__ = [
     "WatsonDensity",
     "Weibull",
     "WeibullDensity",
+    "WritesLoss",
     "amari_distance",
     "model_on",
 ]

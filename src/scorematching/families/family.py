@@ -115,6 +115,14 @@ class PrescribesFit(Protocol):
 
 
 @runtime_checkable
+class WritesLoss(Protocol):
+    """A family whose matching loss has a shorter way than automatic differentiation in x."""
+
+    def loss(self, z: Tensor, theta: Tensor, domain: AnyDomain, /) -> Tensor | None:
+        """½ s·v + div v of rows z in the coordinates of a domain, ``(n,)``; None elsewhere."""
+
+
+@runtime_checkable
 class ModelsDomains(Protocol):
     """A family that knows its density also where it is restricted to another domain."""
 

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from scorematching.domains import AnyDomain, Euclidean, InCoordinates
+from scorematching.domains import AnyDomain, Euclidean, InCoordinates, coordinates
 from scorematching.errors import InvalidInput
 from scorematching.families.checks import STANDS
 from scorematching.families.family import check_dimension, check_theta, columns
-from scorematching.families.whitening import whitening
+from scorematching.families.whitening import LinearMap, whitening
 from scorematching.random import normal, uniform
 
 STARTS = 4
@@ -96,6 +96,23 @@ class IndependentComponents:
     def log_density(self, x: Tensor, theta: Tensor) -> Tensor:
         """Σ_k log g(w_kᵀx), ``(n,)`` in nats; with log |det W| left out, a constant in x."""
         return log_logistic(columns(x, self.d) @ theta.reshape(self.m, self.d).mT).sum(1)
+
+    def loss(self, z: Tensor, theta: Tensor, domain: AnyDomain) -> Tensor | None:
+        """½‖s‖² + tr ∂s on ℝᵈ, in z = x or in linear coordinates z = Vx, ``(n,)``; else None.
+
+        With U = WV⁻¹ and t = tanh(πUz/(2√3)) this is (π²/6) [‖Uᵀt‖² − Σ_k ‖u_k‖² (1 − t_k²)].
+        """
+        filters = theta.reshape(self.m, self.d)
+        inner, chart = coordinates(domain)
+        if not isinstance(inner, Euclidean):
+            return None
+        if isinstance(chart, LinearMap):
+            filters = torch.linalg.solve(chart.matrix.to(z), filters, left=False)
+        elif not isinstance(domain, Euclidean):
+            return None
+        t = torch.tanh(SLOPE * z @ filters.mT)
+        curvature = (1 - t**2) @ filters.square().sum(1)
+        return 2 * SLOPE**2 * ((t @ filters).square().sum(1) - curvature)
 
     def starts(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Random frames of the whitened rows, ``(4, m·d)``: each source of about variance one.

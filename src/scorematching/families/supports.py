@@ -110,7 +110,7 @@ def contains(domain: AnyDomain, x: Tensor) -> Tensor:
             x.isfinite() & (x >= x.new_tensor(known.low)) & (x <= x.new_tensor(known.high))
         ).all(1)
     if isinstance(known, Ball):
-        from_centre = torch.linalg.vector_norm(x - x.new_tensor(known.centre), dim=1)
+        from_centre: Tensor = torch.linalg.vector_norm(x - x.new_tensor(known.centre), dim=1)
         return from_centre <= known.radius
     if isinstance(known, Halfspaces):
         return (known.slack(x) >= 0).all(1)
