@@ -46,9 +46,11 @@ def test_the_second_derivative_is_smooth_at_zero() -> None:
 
 
 @pytest.mark.parametrize("components", [3, 5])
-def test_the_loss_is_half_the_squared_score_plus_its_divergence(components: int) -> None:
+def test_the_loss_is_half_the_squared_score_plus_its_divergence(
+    components: int, generator: torch.Generator
+) -> None:
     family = IndependentComponents(3, components)
-    theta = torch.linspace(-1, 9, 3 * components).double().sin()
+    theta = normal((3 * components,), REAL3, generator)
     loss = family.loss(REAL3, theta, Euclidean(3))
     model = family.model(theta)
     expected = model.score(REAL3).square().sum(1) / 2 + laplacian(model.log_density, REAL3)
