@@ -65,9 +65,9 @@ class Quadratic:
         """
         self.domain.check(x)
         total, curved = self.total.to(x.device, copy=True), self.curved.to(x.device, copy=True)
-        for first, second in self._derivatives(x):
-            add_grams(total, first)
-            curved += second.sum(0)
+        for slopes, generated in self._derivatives(x):
+            add_grams(total, slopes)
+            curved += generated.sum(0)
         updated = replace(self, n=self.n + len(x), total=total, curved=curved)
         if not bool(updated._finite()):
             self._refuse(x)
@@ -99,9 +99,9 @@ class Quadratic:
         """gᵢ = Aᵢθ + bᵢ, ``(m, p)``."""
         weights = torch.cat([theta, theta.new_ones(1)])
         parts = []
-        for first, second in self._derivatives(x):
-            slopes = first @ weights
-            parts.append((first * slopes[:, :, None]).sum(0) + second)
+        for slopes, generated in self._derivatives(x):
+            along = slopes @ weights
+            parts.append((slopes * along[:, :, None]).sum(0) + generated)
         return torch.cat(parts)[:, :-1]
 
     def resampled(self, x: Tensor, counts: Tensor) -> list[QuadraticForm]:
@@ -109,12 +109,12 @@ class Quadratic:
         q = len(self.curved)
         total, curved = counts.new_zeros(len(counts), q * q), counts.new_zeros(len(counts), q)
         done = 0
-        for first, second in self._derivatives(x):
-            portion = counts[:, done : done + len(second)]
-            outer = torch.einsum("jmq,jmr->mqr", first, first)
+        for slopes, generated in self._derivatives(x):
+            portion = counts[:, done : done + len(generated)]
+            outer = torch.einsum("jmq,jmr->mqr", slopes, slopes)
             total += portion @ outer.flatten(1)
-            curved += portion @ second
-            done += len(second)
+            curved += portion @ generated
+            done += len(generated)
         each = zip(counts.sum(1), total.reshape(-1, q, q), curved, strict=True)
         return [replace(self, n=int(n), total=t, curved=c).finalize() for n, t, c in each]
 
@@ -139,9 +139,9 @@ class Quadratic:
     def _refuse(self, x: Tensor) -> None:
         """Raise InvalidInput for the first row whose loss is not finite."""
         for row in range(len(x)):
-            first, second = next(self._derivatives(x[row : row + 1]))
-            products = first[:, 0, :-1, None] * first[:, 0, None, :]
-            if not bool(products.isfinite().all() & second[0, :-1].isfinite().all()):
+            slopes, generated = next(self._derivatives(x[row : row + 1]))
+            products = slopes[:, 0, :-1, None] * slopes[:, 0, None, :]
+            if not bool(products.isfinite().all() & generated[0, :-1].isfinite().all()):
                 raise InvalidInput(
                     f"the loss of row {row} is not finite: got x = {x[row].tolist()}. The score is "
                     "infinite there and the weight does not make up for it; choose a weight that "
