@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from scorematching.errors import InvalidInput
 from scorematching.random import normal, seeded
 from scorematching.training import TrainingSettings, averaged_copy
-from scorematching.training.checkpoint import Run
+from scorematching.training.run import Run
 from scorematching.training.step import Outcome, adamw, take_step
 
 ROWS = (normal((6, 3), torch.zeros((), dtype=torch.float64), seeded("step")),)
@@ -105,7 +105,8 @@ def test_a_bad_batch_leaves_weights_moments_averages_and_running_statistics_alon
 def test_the_rows_of_a_non_finite_loss_are_named_by_their_number_in_the_data() -> None:
     rows = (torch.cat([ROWS[0]] * 3),)
     rows[0][[7, 11]] = float("nan")
-    outcome = take_step(run_of(linear()), squares, rows, torch.tensor([2, 11, 3, 7]))
+    some = torch.tensor([2, 11, 3, 7])
+    outcome = take_step(run_of(linear()), squares, (rows[0][some],), some)
     assert outcome.problem == "the loss is not finite at 2 of 4 rows: 11, 7"
     assert math.isnan(outcome.loss)
     rows[0][:] = float("inf")

@@ -81,6 +81,10 @@ class GaussianBase(nn.Module):
 
     def forward(self, x: Tensor, sigma: Tensor) -> Tensor:
         """E[x₀ | x₀ + σz = x], like x; σ is ``(n,)`` or ``()``."""
+        if torch.is_autocast_enabled(x.device.type):
+            # In 16 bits the products would err by more than the noise at small σ.
+            with torch.autocast(x.device.type, enabled=False):
+                return self.forward(x, sigma)
         centred = x - self.mean
         flat = centred.reshape(len(x), -1)
         noise = torch.as_tensor(sigma, dtype=x.dtype, device=x.device).expand(len(x))[:, None] ** 2

@@ -5,64 +5,31 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Mapping
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from scorematching.errors import CorruptCheckpoint, InvalidInput
 from scorematching.storage import (
-    Snapshot,
     has_snapshot,
     pack_tensors,
     read_snapshot,
     unpack_tensors,
     write_snapshot,
 )
-from scorematching.training.averaging import Averaged
+from scorematching.training.run import Counters, Run
 from scorematching.training.settings import TrainingSettings
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+#: What version 1 did not have yet, and did without.
+ADDED_COUNTERS = {"loss_scale": 1.0, "good_steps": 0}
+ADDED_SETTINGS = {"precision": "full"}
 TENSORS = "state.safetensors"
 FIELDS = "state.json"
-
-
-@dataclass
-class Counters:
-    """How far a run is; changed in place by the loop, once a step."""
-
-    step: int = 0
-    budget: int | None = None
-    seconds: float = 0.0
-    best_validation: float | None = None
-    stale_validations: int = 0
-    bad_in_a_row: int = 0
-    skipped: int = 0
-    finished: bool = False
-
-
-@dataclass
-class Run:
-    """A run in progress: what it trains, with what, and how far it is."""
-
-    settings: TrainingSettings
-    module: nn.Module
-    averaged: Averaged
-    optimizer: torch.optim.Optimizer
-    counters: Counters = field(default_factory=Counters)
-    best: dict[str, Tensor] | None = None
-
-    @property
-    def steps_in_all(self) -> int:
-        """Steps of the whole run, as far as known: the time limit settles it in the warm-up."""
-        budget = self.counters.budget
-        return self.settings.max_steps if budget is None else budget
-
-    def result(self) -> dict[str, Tensor]:
-        """State of the averaged weights with the best validation, or of the newest ones."""
-        return self.averaged.module.state_dict() if self.best is None else self.best
 
 
 def data_hash(rows: tuple[Tensor, ...]) -> str:
@@ -77,6 +44,11 @@ def data_hash(rows: tuple[Tensor, ...]) -> str:
 
 def save_run(run: Run, folder: Path, data: str) -> None:
     """Write a checkpoint of the run; data is the `data_hash` of what it trains on."""
+    write_snapshot(folder, f"step-{run.counters.step:08d}", run_files(run, data))
+
+
+def run_files(run: Run, data: str) -> dict[str, bytes]:
+    """The files of a checkpoint, by name."""
     tensors: dict[str, Tensor] = {}
     for prefix, state in _states(run).items():
         tensors.update({f"{prefix}/{name}": value for name, value in state.items()})
@@ -87,11 +59,10 @@ def save_run(run: Run, folder: Path, data: str) -> None:
         "settings": asdict(run.settings),
         "counters": asdict(run.counters),
     }
-    files = {
+    return {
         TENSORS: pack_tensors(tensors),
         FIELDS: json.dumps(written, indent=1, allow_nan=False).encode(),
     }
-    write_snapshot(folder, f"step-{run.counters.step:08d}", files)
 
 
 def load_run(run: Run, folder: Path, data: str) -> tuple[str, ...]:
@@ -107,21 +78,26 @@ def load_run(run: Run, folder: Path, data: str) -> tuple[str, ...]:
     if not has_snapshot(folder):
         raise InvalidInput(f"{folder} holds no checkpoint to resume. Start without resume.")
     snapshot = read_snapshot(folder)
-    written = _fields(snapshot)
-    _check_settings(written["settings"], run.settings)
+    return (*snapshot.warnings, *restore_run(run, snapshot.files, snapshot.path, data))
+
+
+def restore_run(run: Run, files: Mapping[str, bytes], where: Path, data: str) -> tuple[str, ...]:
+    """Put `run_files` into the run; where they are from is said in messages. As `load_run`."""
+    written = _fields(files, where)
+    _check_settings({**ADDED_SETTINGS, **written["settings"]}, run.settings)
     if written["data"] != data:
         raise InvalidInput(
-            f"the data differ from those of the run in {folder}: resume with the same rows in the "
-            "same order, or start a new run in another folder."
+            f"the data differ from those of the run in {where.parent}: resume with the same rows "
+            "in the same order, or start a new run in another folder."
         )
-    tensors = unpack_tensors(snapshot.files[TENSORS])
+    tensors = unpack_tensors(files[TENSORS])
     states = _split(tensors)
     module = run.module.state_dict()
     _check_state(states.get("module", {}), module)
     _check_state(states.get("averaged", {}), run.averaged.state_dict())
     _check_state(states.get("best", module), module)
-    moments = _moments(run.optimizer, states.get("optimizer", {}), snapshot)
-    run.counters = _counters(written["counters"], snapshot)
+    moments = _moments(run.optimizer, states.get("optimizer", {}), where)
+    run.counters = _counters(written["counters"], where)
     run.module.load_state_dict(states["module"])
     run.averaged.load_state_dict(states["averaged"])
     best = states.get("best")
@@ -131,12 +107,11 @@ def load_run(run: Run, folder: Path, data: str) -> tuple[str, ...]:
     run.optimizer.load_state_dict({"state": moments, "param_groups": groups})
     then, now = written["machine"], _machine(run)
     if then == now:
-        return snapshot.warnings
+        return ()
     changed = ", ".join(
         f"{key} {now[key]} (was {then.get(key)})" for key in now if now[key] != then.get(key)
     )
-    text = f"the run goes on with {changed}: it equals an uninterrupted run only up to rounding."
-    return (*snapshot.warnings, text)
+    return (f"the run goes on with {changed}: it equals an uninterrupted run only up to rounding.",)
 
 
 def _machine(run: Run) -> dict[str, str | int]:
@@ -171,33 +146,34 @@ def _split(tensors: dict[str, Tensor]) -> dict[str, dict[str, Tensor]]:
     return states
 
 
-def _fields(snapshot: Snapshot) -> dict[str, Any]:
-    where = snapshot.path / FIELDS
-    if not {TENSORS, FIELDS} <= set(snapshot.files):
-        raise CorruptCheckpoint(f"{snapshot.path} is not the checkpoint of a training run.")
+def _fields(files: Mapping[str, bytes], where: Path) -> dict[str, Any]:
+    if not {TENSORS, FIELDS} <= set(files):
+        raise CorruptCheckpoint(f"{where} is not the checkpoint of a training run.")
     try:
-        written = json.loads(snapshot.files[FIELDS])
+        written = json.loads(files[FIELDS])
     except (ValueError, RecursionError) as error:
-        raise CorruptCheckpoint(f"{where} is not JSON.") from error
+        raise CorruptCheckpoint(f"{where / FIELDS} is not JSON.") from error
     version = written.get("format_version") if isinstance(written, dict) else None
-    if version != FORMAT_VERSION:
+    if version not in range(1, FORMAT_VERSION + 1):
         raise CorruptCheckpoint(
-            f"{where} has format version {version}: this library reads {FORMAT_VERSION}."
+            f"{where / FIELDS} has format version {version}: this library reads up to "
+            f"{FORMAT_VERSION}."
         )
     expected = {"machine": dict, "data": str, "settings": dict, "counters": dict}
     for name, kind in expected.items():
         if not isinstance(written.get(name), kind):
-            raise CorruptCheckpoint(f"{where} has no usable field {name!r}.")
+            raise CorruptCheckpoint(f"{where / FIELDS} has no usable field {name!r}.")
     return dict(written)
 
 
-def _counters(written: dict[str, Any], snapshot: Snapshot) -> Counters:
+def _counters(written: dict[str, Any], where: Path) -> Counters:
+    written = {**ADDED_COUNTERS, **written}
     if set(written) != {each.name for each in fields(Counters)}:
-        raise CorruptCheckpoint(f"{snapshot.path / FIELDS} has other counters than this version.")
+        raise CorruptCheckpoint(f"{where / FIELDS} has other counters than this version.")
     for name, value in written.items():
         absent = value is None and name in ("budget", "best_validation")
         if not absent and (not isinstance(value, int | float) or not math.isfinite(value)):
-            raise CorruptCheckpoint(f"{snapshot.path / FIELDS} has the counter {name} {value!r}.")
+            raise CorruptCheckpoint(f"{where / FIELDS} has the counter {name} {value!r}.")
     return Counters(**written)
 
 
@@ -230,7 +206,7 @@ def _check_state(saved: dict[str, Tensor], state: dict[str, Tensor]) -> None:
 
 
 def _moments(
-    optimizer: torch.optim.Optimizer, saved: dict[str, Tensor], snapshot: Snapshot
+    optimizer: torch.optim.Optimizer, saved: dict[str, Tensor], where: Path
 ) -> dict[int, dict[str, Tensor]]:
     """State of AdamW by parameter number; of the right shapes, which its kernel does not check."""
     parameters = [each for group in optimizer.param_groups for each in group["params"]]
@@ -242,9 +218,9 @@ def _moments(
     for name, value in saved.items():
         shape, dtype = expected.get(name, (None, None))
         if tuple(value.shape) != shape or dtype not in (None, value.dtype):
-            raise CorruptCheckpoint(f"{snapshot.path / TENSORS} has an unusable moment {name!r}.")
+            raise CorruptCheckpoint(f"{where / TENSORS} has an unusable moment {name!r}.")
         index, _, key = name.partition("/")
         moments.setdefault(int(index), {})[key] = value
     if any(len(state) != 3 for state in moments.values()):
-        raise CorruptCheckpoint(f"{snapshot.path / TENSORS} lacks some of the moments.")
+        raise CorruptCheckpoint(f"{where / TENSORS} lacks some of the moments.")
     return moments

@@ -3,35 +3,42 @@
 from __future__ import annotations
 
 import math
-import warnings
-from collections.abc import Callable, Iterator
-from contextlib import nullcontext
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from torch import Tensor, nn
 
 from scorematching.errors import InvalidInput, TrainingFailed
-from scorematching.random import forked
-from scorematching.storage import has_snapshot, run_lock, sweep
 from scorematching.training.averaging import averaged_copy
+from scorematching.training.batches import Batches, InMemory
 from scorematching.training.budget import Clock, Costs, step_budget
-from scorematching.training.checkpoint import Run, data_hash, load_run, save_run
 from scorematching.training.interrupt import Interrupted, Interrupts
+from scorematching.training.keeping import Keeper
 from scorematching.training.order import DataOrder, row_count
+from scorematching.training.precision import check_precision
+from scorematching.training.processes import ALONE, Processes
 from scorematching.training.records import Record
+from scorematching.training.run import Counters, Run
 from scorematching.training.settings import MEASURED_STEPS, TrainingSettings
+from scorematching.training.sharing import Sharing, shared
 from scorematching.training.step import Loss, Outcome, adamw, take_step
+from scorematching.training.streamed import RowGroups, Streamed
+from scorematching.training.validating import (
+    LevelLosses,
+    PerLevel,
+    Validate,
+    Validation,
+    keep_best,
+)
 
-Validate = Callable[[nn.Module], float]
-LevelLosses = Callable[[nn.Module], tuple[tuple[float, float], ...]]
 MEASURED_SHARE = 0.1  # of the time limit, if the warm-up does not end before
 
 
 def train(
     module: nn.Module,
     loss: Loss,
-    rows: tuple[Tensor, ...],
+    rows: tuple[Tensor, ...] | RowGroups,
     settings: TrainingSettings,
     *,
     validate: Validate | None = None,
@@ -39,6 +46,7 @@ def train(
     folder: Path | None = None,
     resume: bool = False,
     interrupts: Interrupts | None = None,
+    processes: Processes = ALONE,
 ) -> Iterator[Record]:
     """Train a module by AdamW, one record a step; afterwards it holds the averaged weights.
 
@@ -48,6 +56,10 @@ def train(
     depend on it, and saved. When the generator ends, or is closed early, module is in evaluation
     mode and holds the averaged weights with the best validation, or the newest ones without one.
 
+    Several processes that train together are, up to rounding, the run in one: each evaluates the
+    module on its share of every batch, noise and dropout are those of the whole batch, and process
+    0 alone validates and writes.
+
     Parameters
     ----------
     module
@@ -55,9 +67,10 @@ def train(
     loss
         ``loss(module, batch, generator)`` → per-row losses ``(B,)``; their mean is minimised.
         batch holds the rows of this step, one tensor for each in rows. It keeps nothing from
-        step to step, and draws from nothing but the generator (dropout is seeded as well).
+        step to step, and draws from nothing but the generator (dropout is seeded as well). Where
+        processes share a batch, what the module is called with is per row if it has B rows.
     rows
-        Tensors of n rows each, ``(n, …)``.
+        Tensors of n rows each, ``(n, …)``; or groups of rows that are read as they are needed.
     settings
         See `TrainingSettings`.
     validate
@@ -71,36 +84,45 @@ def train(
     resume
         Go on from the checkpoint in folder. A finished run yields nothing and loads its result.
     interrupts
-        Stops the run after the step in which it received a signal.
+        Stops the run after the step in which it received a signal, in any of the processes.
+    processes
+        Those that train together, as `processes.joined` gives them; this one alone by default.
 
     Raises
     ------
     InvalidInput
         An argument is unusable; folder already holds a run and resume is false, or holds none and
-        resume is true; settings, module or data differ from those of the run to resume.
+        resume is true; settings, module or data differ from those of the run to resume, or among
+        the processes; the precision is not possible; the batch or module cannot be shared.
     RunLocked
         Another live process trains in folder.
     CorruptCheckpoint
         No checkpoint in folder is good. A RuntimeWarning says where an older one was used.
     TrainingFailed
         max_bad_batches in a row, or all batches, had a non-finite loss or gradient; the last
-        checkpoint is kept.
+        checkpoint is kept. Or process 0 failed, and this is another.
     Interrupted
         A signal arrived; the checkpoint is of the last step that was yielded.
     OSError
         A checkpoint could not be written; the one before is kept.
     """
-    order = DataOrder(settings.seed, row_count(rows), settings.batch_size)
-    if validate is None and settings.validate_every is not None:
-        raise InvalidInput("validate_every has no effect without validate: give both or neither.")
-    if validate is None and level_losses is not None:
-        raise InvalidInput("level_losses are taken at validations: give validate as well.")
+    batches: Batches
+    if isinstance(rows, tuple):
+        order = DataOrder(settings.seed, row_count(rows), settings.batch_size)
+        batches = InMemory(rows, order)
+    else:
+        batches = Streamed(rows, settings.seed, settings.batch_size)
+    validation = Validation(validate, level_losses)
+    validation.check(settings)
     if resume and folder is None:
         raise InvalidInput("resume needs the folder of the run to go on with.")
+    optimizer = adamw(module, settings)
+    check_precision(settings.precision, module)
     averaged = averaged_copy(module, settings.average_half_life)
-    run = Run(settings, module, averaged, adamw(module, settings))
-    session = _Session(run, loss, rows, order, validate, level_losses, folder, interrupts)
-    return session.records(resume)
+    counters = Counters(loss_scale=settings.precision.first_scale)
+    run = Run(settings, module, averaged, optimizer, counters)
+    keeper = Keeper(run, batches, folder, processes)
+    return _Session(run, loss, batches, validation, keeper, interrupts).records(resume)
 
 
 @dataclass
@@ -109,44 +131,32 @@ class _Session:
 
     run: Run
     loss: Loss
-    rows: tuple[Tensor, ...]
-    order: DataOrder
-    validate: Validate | None
-    level_losses: LevelLosses | None
-    folder: Path | None
+    batches: Batches
+    validation: Validation
+    keeper: Keeper
     interrupts: Interrupts | None
-    data: str = ""
+
+    @property
+    def processes(self) -> Processes:
+        return self.keeper.processes
 
     def records(self, resume: bool) -> Iterator[Record]:
-        with nullcontext() if self.folder is None else run_lock(self.folder):
-            event = None if self.folder is None else self._open(self.folder, resume)
+        with self.keeper.opened(resume) as event:
             try:
-                yield from self._steps(event)
+                with shared(self.run.module, self.processes) as sharing:
+                    yield from self._steps(event, sharing)
             finally:
                 self.run.module.load_state_dict(self.run.result())
                 self.run.module.eval()
 
-    def _open(self, folder: Path, resume: bool) -> str | None:
-        sweep(folder)
-        self.data = data_hash(self.rows)
-        if resume:
-            for text in load_run(self.run, folder, self.data):
-                warnings.warn(text, RuntimeWarning, stacklevel=3)
-            return f"resumed after step {self.run.counters.step}"
-        if has_snapshot(folder):
-            raise InvalidInput(
-                f"{folder} already holds a run: resume it, or choose another folder."
-            )
-        return None
-
-    def _steps(self, event: str | None) -> Iterator[Record]:
+    def _steps(self, event: str | None, sharing: Sharing) -> Iterator[Record]:
         counters, settings = self.run.counters, self.run.settings
         clock = Clock(counters.seconds)
-        signum = None
         while not counters.finished:
             events = [event] if event else []
             event = None
-            outcome = take_step(self.run, self.loss, self.rows, self.order(counters.step))
+            batch, numbers = self.batches(counters.step)
+            outcome = take_step(self.run, self.loss, batch, numbers, sharing)
             self._count(outcome, events)
             clock.step_done()
             settled = self._settle_budget(clock, events)
@@ -156,19 +166,19 @@ class _Session:
             counters.finished = (last or self._patience_is_out(events)) and not failed
             counters.seconds = clock.seconds()
             # Read once: a signal that arrives from here on is the next step's, which saves too.
-            signum = self.interrupts.signum if self.interrupts else None
+            signum = self._signal()
             due = settled or counters.finished or counters.step % settings.checkpoint_every == 0
-            if self.folder is not None and not failed and (due or signum is not None):
+            if not failed and (due or signum is not None):
                 with clock.pause():
-                    save_run(self.run, self.folder, self.data)
-                events.append("checkpoint")
+                    saved = self.keeper.save()
+                events += ["checkpoint"] if saved else []
             yield Record(
                 counters.step,
                 self.run.steps_in_all,
                 outcome.loss,
                 outcome.gradient_norm,
                 outcome.learning_rate,
-                self.order.batch_size * clock.steps / clock.session(),
+                self.batches.batch_size * clock.steps / clock.session(),
                 clock.seconds(),
                 validation,
                 counters.best_validation,
@@ -186,12 +196,24 @@ class _Session:
                 self._stop(signum)
         if self.run.averaged.n_averaged == 0:
             raise TrainingFailed(f"none of the {counters.step} batches had a finite loss.")
-        if self.interrupts and self.interrupts.signum is not None:
-            self._stop(self.interrupts.signum)
+        if (signum := self._signal()) is not None:
+            self._stop(signum)
+
+    def _signal(self) -> int | None:
+        """The signal that has arrived, at whichever process: all stop at the same step."""
+        signum = self.interrupts.signum if self.interrupts else None
+        return self.processes.largest([signum or 0])[0] or None
 
     def _count(self, outcome: Outcome, events: list[str]) -> None:
         counters = self.run.counters
         counters.step += 1
+        if outcome.overflow:
+            counters.skipped += 1
+            events.append(
+                "skipped: the gradient overflowed 16 bits, loss scale lowered to "
+                f"{counters.loss_scale:g}"
+            )
+            return
         if outcome.problem is None:
             counters.bad_in_a_row = 0
             return
@@ -206,17 +228,17 @@ class _Session:
             return False
         long_enough = clock.session() >= MEASURED_SHARE * settings.time_limit
         measured = long_enough and clock.steps >= MEASURED_STEPS
-        if not measured and counters.step < min(settings.warmup_steps, settings.max_steps):
+        ready = measured or counters.step >= min(settings.warmup_steps, settings.max_steps)
+        if not self.processes.largest([ready])[0]:
             return False
         step = clock.step_cost()
         before = clock.session()
-        if self.validate is not None:
-            self._validation(self.validate)
+        if self.validation.validate is not None:
+            self.validation.measure(self.run, self.processes)
         between = clock.session()
-        if self.folder is not None:
-            save_run(self.run, self.folder, self.data)
+        self.keeper.save()
         after = clock.session()
-        counters.budget = step_budget(
+        budget = step_budget(
             Costs(step, between - before, after - between),
             time_limit=settings.time_limit,
             elapsed=clock.seconds(),
@@ -225,37 +247,21 @@ class _Session:
             validate_every=settings.validate_every,
             checkpoint_every=settings.checkpoint_every,
         )
+        counters.budget = int(self.processes.of_first(b"%d" % budget))
         events.append(f"budget: {counters.budget} steps")
         return True
 
     def _validate_if_due(
         self, last: bool, clock: Clock, events: list[str]
-    ) -> tuple[float | None, tuple[tuple[float, float], ...] | None]:
-        counters, every = self.run.counters, self.run.settings.validate_every
-        if self.validate is None or not (last or (every and counters.step % every == 0)):
+    ) -> tuple[float | None, PerLevel | None]:
+        if not self.validation.due(self.run, last=last):
             return None, None
         with clock.pause():
-            value, level_losses = self._validation(self.validate)
+            value, level_losses = self.validation.measure(self.run, self.processes)
         if not math.isfinite(value):
             events.append("validation is not finite")
-        best = counters.best_validation
-        if math.isfinite(value) and (best is None or value < best):
-            state = self.run.averaged.module.state_dict()
-            self.run.best = {name: each.clone() for name, each in state.items()}
-            counters.best_validation, counters.stale_validations = value, 0
-        else:
-            counters.stale_validations += 1
+        keep_best(self.run, value)
         return value, level_losses
-
-    def _validation(
-        self, validate: Validate
-    ) -> tuple[float, tuple[tuple[float, float], ...] | None]:
-        self.run.averaged.eval()
-        module = self.run.averaged.module
-        # The same draws each time, so that chance does not pick the best weights.
-        with forked(self.run.settings.seed, "validation"):
-            value = float(validate(module))
-            return value, None if self.level_losses is None else self.level_losses(module)
 
     def _patience_is_out(self, events: list[str]) -> bool:
         patience, stale = self.run.settings.patience, self.run.counters.stale_validations
@@ -265,6 +271,6 @@ class _Session:
         return True
 
     def _stop(self, signum: int) -> None:
-        step = self.run.counters.step
-        saved = f"saved in {self.folder}" if self.folder else "not saved, as no folder was given"
+        step, folder = self.run.counters.step, self.keeper.folder
+        saved = f"saved in {folder}" if folder else "not saved, as no folder was given"
         raise Interrupted(signum, f"stopped by signal {signum} after step {step}: {saved}.")

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 from scorematching.errors import InvalidInput
+from scorematching.training.precision import Precision
 
 MEASURED_STEPS = 3
 
@@ -40,6 +41,9 @@ class TrainingSettings:
         Batches in a row with a non-finite loss or gradient after which to give up.
     seed
         Of data order, noise and dropout.
+    precision
+        Of matrix products and convolutions: `Precision.FULL` is the module's own, the others keep
+        the weights in float32 and compute products in 16 bits.
 
     Raises
     ------
@@ -61,6 +65,7 @@ class TrainingSettings:
     time_limit: float | None = None
     max_bad_batches: int = 20
     seed: int = 0
+    precision: Precision = Precision.FULL
 
     def __post_init__(self) -> None:
         for name in ("max_steps", "batch_size", "checkpoint_every", "max_bad_batches"):
@@ -85,8 +90,15 @@ class TrainingSettings:
             )
         if len(self.betas) != 2 or not all(_real(each) and 0 <= each < 1 for each in self.betas):
             raise InvalidInput(f"betas must be two numbers in [0, 1): got {self.betas!r}.")
+        _known(self.precision)
         if self.patience is not None and self.validate_every is None:
             raise InvalidInput("patience counts validations: give validate_every as well.")
+
+
+def _known(precision: object) -> None:
+    if not isinstance(precision, Precision):
+        known = ", ".join(f"Precision.{each.name}" for each in Precision)
+        raise InvalidInput(f"precision must be one of {known}: got {precision!r}.")
 
 
 def _count(name: str, value: object, least: int | None) -> None:
