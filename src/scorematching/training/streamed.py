@@ -100,7 +100,7 @@ class Streamed:
             order = torch.randperm(len(sizes), generator=seeded(self.seed, "groups", epoch))
             parts: list[list[int]] = []
             room = 0
-            for group in order.tolist():
+            for group in (each for each in order.tolist() if sizes[each]):
                 if not parts or sizes[group] > room:
                     parts.append([])
                     room = self.groups.window
@@ -112,7 +112,6 @@ class Streamed:
                 # Read in the order of the file, which makes no difference after the permutation.
                 Window(tuple(sorted(part)), start, count)
                 for part, start, count in zip(parts, starts, counts, strict=False)
-                if count
             ]
             kept = {e: found for e, found in self._epochs.items() if e == epoch - 1}
             self._epochs = {**kept, epoch: windows}
