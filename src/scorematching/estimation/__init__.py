@@ -21,6 +21,14 @@ from scorematching.estimation.minimisers import LBFGS, TrustRegion
 from scorematching.estimation.portions import Portions
 from scorematching.estimation.quadratic import Quadratic
 from scorematching.estimation.result import Estimate, WaldTest
+from scorematching.estimation.selection import (
+    CrossValidation,
+    cross_validation,
+    held_out_objective,
+    hyvarinen_score,
+    row_objectives,
+)
+from scorematching.estimation.smic import smic
 from scorematching.estimation.solving import statistic_of
 from scorematching.estimation.streaming import Accumulator
 
@@ -32,6 +40,7 @@ __all__ = [
     "ClusterRobust",
     "Constraints",
     "Covariance",
+    "CrossValidation",
     "DaskRows",
     "Estimate",
     "Portions",
@@ -42,7 +51,12 @@ __all__ = [
     "Uncertainty",
     "WaldTest",
     "constraints",
+    "cross_validation",
     "estimate",
+    "held_out_objective",
+    "hyvarinen_score",
     "matching_loss",
+    "row_objectives",
+    "smic",
     "statistic_of",
 ]
