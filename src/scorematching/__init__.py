@@ -20,6 +20,8 @@ E ½‖r_θ(x+σz) − x‖²                                    dae            
 Σ λ(σᵢ) · dsm at σᵢ                                    ncsn                Song & Ermon 2019
 θ̂ = −A⁻¹b, A⁻¹ΣA⁻¹/n                                   estimate            Hyvärinen 2007
 x_t = α(t)x + σ(t)z                                    noise               Song et al. 2021
+x_t = (1−t)x + t z, u = E[z − x∣x_t]                   noise.StraightLine  Lipman et al. 2023
+x_t = √(1−t) x + √t z                                  noise.SquareRoot
 s = (E[x|x̃] − x̃)/σ²                                    noise.tweedie       Robbins 1956
 x ← x + η s + √(2η) z                                  samplers.ula        Roberts & Tweedie 1996
 dx = [f x − g² s] dt + g dw̄                            samplers.           Anderson 1982,

@@ -242,8 +242,9 @@ def _on_complement(basis: Tensor, x: Tensor, generator: torch.Generator) -> Tens
     if k == d:
         return torch.zeros_like(x)
     v = normal((len(x), d, 1), x, generator)
-    w = v - basis @ (basis.mT @ v)
-    return (w * math.sqrt(d - k) / w.norm(dim=1, keepdim=True)).reshape(x.shape)
+    w: Tensor = v - basis @ (basis.mT @ v)
+    length: Tensor = torch.linalg.vector_norm(w, dim=1, keepdim=True)
+    return (w * (math.sqrt(d - k) / length)).reshape(x.shape)
 
 
 def diagonal_form(value: Tensor, x: Tensor, v: Tensor, *, keep_graph: bool) -> Tensor:

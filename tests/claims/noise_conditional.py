@@ -12,9 +12,10 @@ from claims import truths
 from claims.claim import Claim, Outcome, argmin, average, equal, same
 from claims.cost import CountedScore
 from claims.truths import GAUSSIAN, MIXTURE, OTHER_GAUSSIAN, OTHER_MIXTURE, Normal
-from scorematching.noise import EDM, VE, VP, Ladder, Process
+from scorematching.noise import EDM, VE, VP, Ladder, Process, StraightLine
 from scorematching.objectives import (
     EDMWeight,
+    FlowMatching,
     Likelihood,
     LogNormalTimes,
     MinSNR,
@@ -38,12 +39,14 @@ PROCESSES: dict[str, Process] = {
     "VP": VP(0.1, 8.0, t_min=0.05),
     "EDM": EDM(0.2, 4.0),
     "Ladder": LADDER,
+    "StraightLine": StraightLine(0.05, 0.95),
 }
 WEIGHTS: dict[str, Weight] = {
     "σ²": SigmaSquared(),
     "likelihood g²": Likelihood(),
     "EDM": EDMWeight(0.7),
     "min-SNR": MinSNR(1.3),
+    "flow matching": FlowMatching(),
 }
 
 
@@ -64,6 +67,8 @@ def scales(process: Process, t: Tensor) -> tuple[Tensor, Tensor, Tensor]:
             slope = log[low + 1] - log[low]
             sigma = torch.exp(log[low] + (t - low) * slope)
             return torch.ones_like(t), sigma, 2 * sigma**2 * slope
+        case StraightLine():
+            return 1 - t, t, 2 * t / (1 - t)
     raise TypeError(f"no closed form for {process}")
 
 
@@ -80,6 +85,8 @@ def weigh(weight: Weight, process: Process, t: Tensor) -> Tensor:
             return sigma**2 * (level**2 + data**2) / data**2
         case MinSNR(gamma):
             return sigma**2 * torch.minimum(gamma * level**2, torch.ones_like(level))
+        case FlowMatching():
+            return squared**2 / 4
     raise TypeError(f"no closed form for {weight}")
 
 
@@ -273,6 +280,13 @@ def snr_rows(x: Tensor, noised: Tensor, score: Tensor, alpha: Tensor, sigma: Ten
     return snr.clamp(max=1.3) * ((denoised - x) ** 2).sum(1) / 2
 
 
+def velocity_rows(x: Tensor, noised: Tensor, score: Tensor, alpha: Tensor, sigma: Tensor) -> Tensor:
+    """½‖u − (z − x)‖², u = −(x_t + t s)/(1 − t), on the straight line."""
+    z = (noised - alpha * x) / sigma
+    velocity = -(noised + sigma * score) / alpha
+    return ((velocity - (z - x)) ** 2).sum(1) / 2
+
+
 def cost(*, every_level: bool) -> Outcome:
     x, _ = GAUSSIAN.nodes(2)
     counted = CountedScore(OTHER_GAUSSIAN.score)
@@ -347,6 +361,12 @@ def claims() -> Iterator[Claim]:
             "min(SNR, γ) ½‖D − x‖² in every row",
             lambda p=process: transformed(MinSNR(1.3), p, snr_rows),
         )
+    yield Claim(
+        NAME,
+        "λ of flow matching is the loss of the velocity, StraightLine",
+        "½‖u − (z − x)‖² in every row, u = −(x_t + t s)/(1 − t)",
+        lambda: transformed(FlowMatching(), "StraightLine", velocity_rows),
+    )
     yield Claim(
         NAME,
         "passes through the model, a random level",

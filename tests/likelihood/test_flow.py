@@ -15,11 +15,31 @@ from scorematching.densities import GaussianMixture
 from scorematching.errors import InvalidInput
 from scorematching.hutchinson import Hutchinson
 from scorematching.likelihood import FixedProbes, FlowLogDensity, flow_log_density
-from scorematching.noise import EDM, VE, VP, DenoiserScore, Ladder, Process
+from scorematching.noise import (
+    EDM,
+    VE,
+    VP,
+    Cosine,
+    DenoiserScore,
+    Ladder,
+    Process,
+    SquareRoot,
+    StraightLine,
+    SubVP,
+)
 from scorematching.random import normal, seeded
 from scorematching.samplers import NoisedGaussian
 
-PROCESSES = (VE(), VP(), EDM(), Ladder.geometric(0.01, 50.0, 10))
+PROCESSES = (
+    VE(),
+    VP(),
+    SubVP(),
+    Cosine(),
+    EDM(),
+    Ladder.geometric(0.01, 50.0, 10),
+    StraightLine(),
+    SquareRoot(),
+)
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,19 @@ import pytest
 import torch
 from torch import Tensor
 
+from scorematching.densities import GaussianMixture
 from scorematching.errors import InvalidInput
-from scorematching.noise import EDM, VE, VP, Ladder, Process
+from scorematching.noise import (
+    EDM,
+    VE,
+    VP,
+    Cosine,
+    Ladder,
+    Process,
+    SquareRoot,
+    StraightLine,
+    SubVP,
+)
 from scorematching.random import normal, seeded
 
 DOUBLE = torch.float64
@@ -30,7 +41,16 @@ class Straight(Process):
         return t
 
 
-PROCESSES = [VE(0.1, 20.0), VP(), EDM(), Ladder((0.1, 0.5, 2.0, 9.0)), Straight()]
+PROCESSES = [
+    VE(0.1, 20.0),
+    VP(),
+    SubVP(),
+    Cosine(),
+    EDM(),
+    Ladder((0.1, 0.5, 2.0, 9.0)),
+    StraightLine(0.01, 0.99),
+    SquareRoot(),
+]
 everyone = pytest.mark.parametrize("process", PROCESSES, ids=lambda p: type(p).__name__)
 
 
@@ -194,3 +214,65 @@ def test_times_of_another_shape_are_refused(shape: tuple[int, ...]) -> None:
 def test_noise_without_a_generator_is_new_every_time() -> None:
     x = torch.ones(5, 2)
     assert not torch.equal(VE().perturb(x, 0.5)[0], VE().perturb(x, 0.5)[0])
+
+
+# --------------------------------------------------------------------------------------- velocity
+
+
+@everyone
+@pytest.mark.parametrize("event", [(), (3,), (2, 1, 3)])
+def test_the_velocity_of_a_path_is_its_slope(process: Process, event: tuple[int, ...]) -> None:
+    """By a central difference of x_t at the same x and z, one time per row."""
+    x, z = (normal((6, *event), torch.zeros(1, dtype=DOUBLE), seeded(k)) for k in "xz")
+    t, h = inside(process, 6), 1e-6
+    steps = []
+    for time in (t + h, t - h):
+        shape = (6, *(1,) * len(event))
+        alpha, sigma = process.alpha(time).reshape(shape), process.sigma(time).reshape(shape)
+        steps.append(alpha * x + sigma * z)
+    slope = (steps[0] - steps[1]) / (2 * h)
+    torch.testing.assert_close(process.path_velocity(x, z, t), slope, rtol=1e-5, atol=1e-7)
+    one = process.path_velocity(x[2:3], z[2:3], t[2].item())
+    torch.testing.assert_close(one, slope[2:3], rtol=1e-5, atol=1e-7)
+
+
+# ------------------------------------------------------------------------------------ convolution
+
+
+def mixture_on_the_line(x: Tensor) -> Tensor:
+    """0.3 N(−2, 0.4²) + 0.7 N(1, 0.7²)."""
+    parts = ((0.3, -2.0, 0.4), (0.7, 1.0, 0.7))
+    return sum(w / s * torch.exp(-(((x - m) / s) ** 2) / 2) for w, m, s in parts) / math.sqrt(
+        2 * math.pi
+    )
+
+
+@everyone
+def test_the_density_of_x_t_is_a_convolution(process: Process) -> None:
+    """p_t = law of αx ∗ N(0, σ²), summed on a grid, against the mixture of noised components."""
+    density = GaussianMixture(
+        torch.tensor([0.3, 0.7], dtype=DOUBLE),
+        torch.tensor([[-2.0], [1.0]], dtype=DOUBLE),
+        torch.tensor([[[0.16]], [[0.49]]], dtype=DOUBLE),
+    )
+    for t in inside(process)[[1, 4, 7]]:
+        alpha, sigma = process.alpha(t), process.sigma(t)
+        step = 0.1 * min(alpha * 0.4, sigma)
+        y = torch.arange(-8 * alpha, 8 * alpha, step, dtype=DOUBLE)
+        scaled = mixture_on_the_line(y / alpha) / alpha
+        x = torch.linspace(-3, 3, 7, dtype=DOUBLE) * torch.hypot(alpha, sigma)
+        kernel = torch.exp(-(((x[:, None] - y) / sigma) ** 2) / 2) / sigma / math.sqrt(2 * math.pi)
+        convolved = (kernel * scaled).sum(1) * step
+        times = alpha.expand(7), sigma.expand(7)
+        truth = density.diffused_log_density(x[:, None], *times).exp()
+        torch.testing.assert_close(convolved, truth, rtol=1e-8, atol=1e-12)
+
+
+@everyone
+def test_without_the_factor_of_the_scaled_law_it_is_no_density(process: Process) -> None:
+    """Control: p(x/α) for p(x/α)/α has mass α."""
+    t = inside(process)[7]
+    alpha = process.alpha(t)
+    y = torch.arange(-8 * alpha, 8 * alpha, 0.02 * alpha, dtype=DOUBLE)
+    mass = mixture_on_the_line(y / alpha).sum() * 0.02 * alpha
+    torch.testing.assert_close(mass, alpha)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 
@@ -18,6 +19,10 @@ from scorematching.noise import (
     Ladder,
     Process,
     ScoreDenoiser,
+    ScoreVelocity,
+    StraightLine,
+    SubVP,
+    VelocityScore,
     denoiser_from_score,
     noise_from_score,
     score_from_denoiser,
@@ -29,7 +34,14 @@ from scorematching.random import normal, seeded
 
 DOUBLE = torch.float64
 N = 12
-PROCESSES = [VE(0.1, 10.0), VP(0.2, 9.0, t_min=0.01), EDM(0.05, 20.0), Ladder((0.2, 0.7, 3.0))]
+PROCESSES = [
+    VE(0.1, 10.0),
+    VP(0.2, 9.0, t_min=0.01),
+    SubVP(0.2, 9.0, t_min=0.1),
+    EDM(0.05, 20.0),
+    Ladder((0.2, 0.7, 3.0)),
+    StraightLine(0.05, 0.95),
+]
 everyone = pytest.mark.parametrize("process", PROCESSES, ids=lambda p: type(p).__name__)
 
 
@@ -42,9 +54,15 @@ def setting(process: Process) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     return x, t, process.alpha(t), process.sigma(t)
 
 
+@functools.cache
+def grid() -> tuple[Tensor, Tensor]:
+    """Nodes close enough for the least noise of all processes, 0.05, and their masses."""
+    return MIXTURE.nodes(9.0, 0.025)
+
+
 def posterior_mean(x: Tensor, alpha: Tensor, sigma: Tensor) -> Tensor:
     """E[x₀ | αx₀ + σz = x] as a quotient of integrals over a grid of x₀, row by row."""
-    nodes, mass = MIXTURE.nodes(9.0, 0.025)
+    nodes, mass = grid()
     means = []
     for row, a, s in zip(x, alpha, sigma, strict=True):
         exponent = -((row - a * nodes) ** 2).sum(1) / (2 * s**2)
@@ -147,6 +165,21 @@ def test_the_score_of_a_denoiser_of_unscaled_rows(process: Process) -> None:
     back = ScoreDenoiser(DenoiserScore(denoiser, process), process)
     y = x / alpha[:, None]
     torch.testing.assert_close(back(y, level), denoiser(y, level), rtol=1e-7, atol=1e-7)
+
+
+def test_the_score_of_a_velocity_and_back() -> None:
+    """u = E[z − x₀ | x_t], the mean of the velocities of the paths."""
+    process = StraightLine(0.05, 0.95)
+    x, t, alpha, sigma = setting(process)
+
+    def velocity(x: Tensor, t: Tensor) -> Tensor:
+        mean = posterior_mean(x, alpha, sigma)
+        return process.path_velocity(mean, (x - alpha[:, None] * mean) / sigma[:, None], t)
+
+    score = VelocityScore(velocity, process)
+    torch.testing.assert_close(score(x, t), true_score(x, alpha, sigma), rtol=1e-7, atol=1e-8)
+    back = ScoreVelocity(score, process)
+    torch.testing.assert_close(back(x, t), velocity(x, t), rtol=1e-7, atol=1e-7)
 
 
 @everyone

@@ -9,8 +9,8 @@ import torch
 
 from claims.noise_conditional import PROCESSES, WEIGHTS, weigh
 from scorematching.errors import InvalidInput
-from scorematching.noise import EDM, VE, VP
-from scorematching.objectives import EDMWeight, Likelihood, MinSNR, SigmaSquared
+from scorematching.noise import EDM, VE, VP, StraightLine
+from scorematching.objectives import EDMWeight, FlowMatching, Likelihood, MinSNR, SigmaSquared
 
 DOUBLE = torch.float64
 T = torch.tensor([0.05, 0.3, 0.9], dtype=DOUBLE)
@@ -55,6 +55,12 @@ def test_min_snr_caps_the_weight_of_the_denoiser_at_gamma() -> None:
         assert bool((snr < 5).any())
         on_denoiser = MinSNR()(process, T) * alpha**2 / sigma**4
         torch.testing.assert_close(on_denoiser, snr.clamp(max=5.0))
+
+
+def test_flow_matching_weighs_the_score_by_its_share_in_the_velocity() -> None:
+    """u = −(x + t s)/(1 − t) on the straight line, and u = −σσ̇ s where α = 1."""
+    torch.testing.assert_close(FlowMatching()(StraightLine(), T), (T / (1 - T)) ** 2)
+    torch.testing.assert_close(FlowMatching()(EDM(), T), T**2)
 
 
 @pytest.mark.parametrize("bad", [0.0, -1.0, math.inf, math.nan])

@@ -1,12 +1,18 @@
 """How data are turned into noise, x_t = α(t) x + σ(t) z, and the way back by Tweedie's formula."""
 
+from scorematching.noise.cosine import Cosine
 from scorematching.noise.edm import EDM
 from scorematching.noise.kernels import GaussianKernel, LaplaceKernel, NoiseKernel
 from scorematching.noise.ladder import Ladder
 from scorematching.noise.process import Process
+from scorematching.noise.square_root import SquareRoot
+from scorematching.noise.straight_line import StraightLine
+from scorematching.noise.subvp import SubVP
 from scorematching.noise.tweedie import (
     DenoiserScore,
     ScoreDenoiser,
+    ScoreVelocity,
+    VelocityScore,
     denoiser_from_score,
     noise_from_score,
     score_from_denoiser,
@@ -21,6 +27,7 @@ __all__ = [
     "EDM",
     "VE",
     "VP",
+    "Cosine",
     "DenoiserScore",
     "GaussianKernel",
     "Ladder",
@@ -28,6 +35,11 @@ __all__ = [
     "NoiseKernel",
     "Process",
     "ScoreDenoiser",
+    "ScoreVelocity",
+    "SquareRoot",
+    "StraightLine",
+    "SubVP",
+    "VelocityScore",
     "denoiser_from_score",
     "noise_from_score",
     "score_from_denoiser",

@@ -54,6 +54,15 @@ class Process(ABC):
         """g(t)² = dσ²/dt − 2 f σ² = 2 σ² d ln(σ/α)/dt."""
         return 2 * self.sigma(t) ** 2 * _slope(lambda s: self.noise_level(s).log(), t)
 
+    def path_velocity(self, x: Tensor, z: Tensor, t: Tensor | float) -> Tensor:
+        """dx_t/dt = α̇ x + σ̇ z along the path of one row x and one noise z, like x.
+
+        Its mean given x_t is the velocity of the probability flow, which makes it the target of
+        flow matching; t is a number or one per row.
+        """
+        t = torch.as_tensor(t, dtype=x.dtype, device=x.device)
+        return per_row(_slope(self.alpha, t), x) * x + per_row(_slope(self.sigma, t), x) * z
+
     def noise_level(self, t: Tensor) -> Tensor:
         """σ(t)/α(t), the noise standard deviation of the unscaled x = x_t/α."""
         return self.sigma(t) / self.alpha(t)

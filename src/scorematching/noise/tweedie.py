@@ -86,6 +86,28 @@ class ScoreDenoiser:
         return denoiser_from_score(score, scaled, self.process, t)
 
 
+@dataclass(frozen=True)
+class VelocityScore:
+    """The noisy score 2 (f x − u)/g² of a model u(x, t) of the velocity, as of flow matching."""
+
+    velocity: NoisyScore
+    process: Process
+
+    def __call__(self, x: Tensor, t: Tensor) -> Tensor:
+        return score_from_velocity(self.velocity(x, t), x, self.process, t)
+
+
+@dataclass(frozen=True)
+class ScoreVelocity:
+    """The velocity f x − ½ g² s of a noisy score; the inverse of `VelocityScore`."""
+
+    noisy_score: NoisyScore
+    process: Process
+
+    def __call__(self, x: Tensor, t: Tensor) -> Tensor:
+        return velocity_from_score(self.noisy_score(x, t), x, self.process, t)
+
+
 def _scales(x: Tensor, process: Process, t: Tensor) -> tuple[Tensor, Tensor]:
     t = torch.as_tensor(t, dtype=x.dtype, device=x.device)
     return per_row(process.alpha(t), x), per_row(process.sigma(t), x)

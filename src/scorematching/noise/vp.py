@@ -28,13 +28,8 @@ class VP(Process):
     t_min: float = 1e-5
 
     def __post_init__(self) -> None:
-        if not 0 <= self.beta_min < self.beta_max < float("inf"):
-            raise InvalidInput(
-                f"expected 0 ≤ beta_min < beta_max < ∞: got beta_min = {self.beta_min!r}, "
-                f"beta_max = {self.beta_max!r}."
-            )
-        if not 0 < self.t_min < 1:
-            raise InvalidInput(f"expected 0 < t_min < 1: got t_min = {self.t_min!r}.")
+        check_rates(self.beta_min, self.beta_max)
+        check_times(self.t_min)
 
     @property
     def t_max(self) -> float:
@@ -47,5 +42,29 @@ class VP(Process):
         return torch.sqrt(-torch.expm1(-self._integral(t)))
 
     def _integral(self, t: Tensor) -> Tensor:
-        """∫₀ᵗ β."""
-        return t * self.beta_min + t**2 * (self.beta_max - self.beta_min) / 2
+        return integral_of_rate(t, self.beta_min, self.beta_max)
+
+
+def integral_of_rate(t: Tensor, beta_min: float, beta_max: float) -> Tensor:
+    """∫₀ᵗ β of β(t) = β_min + t (β_max − β_min)."""
+    return t * beta_min + t**2 * (beta_max - beta_min) / 2
+
+
+def check_rates(beta_min: float, beta_max: float) -> None:
+    """Raise `InvalidInput` unless 0 ≤ beta_min < beta_max < ∞."""
+    if not 0 <= beta_min < beta_max < float("inf"):
+        raise InvalidInput(
+            f"expected 0 ≤ beta_min < beta_max < ∞: got beta_min = {beta_min!r}, "
+            f"beta_max = {beta_max!r}."
+        )
+
+
+def check_times(t_min: float, t_max: float | None = None) -> None:
+    """Raise `InvalidInput` unless 0 < t_min < t_max < 1, or 0 < t_min < 1."""
+    if not 0 < t_min < 1:
+        raise InvalidInput(f"expected 0 < t_min < 1: got t_min = {t_min!r}.")
+    if t_max is not None and not t_min < t_max < 1:
+        raise InvalidInput(
+            f"expected t_min < t_max < 1: got t_min = {t_min!r}, t_max = {t_max!r}. At t = 1 "
+            "nothing is left of the data, and the noise level is infinite."
+        )

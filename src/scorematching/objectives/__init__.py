@@ -8,10 +8,18 @@ from scorematching.objectives.ism import ism
 from scorematching.objectives.ncsn import ncsn
 from scorematching.objectives.ssm import ssm
 from scorematching.objectives.times import LogNormalTimes, Times, UniformLevels, UniformTimes
-from scorematching.objectives.weights import EDMWeight, Likelihood, MinSNR, SigmaSquared, Weight
+from scorematching.objectives.weights import (
+    EDMWeight,
+    FlowMatching,
+    Likelihood,
+    MinSNR,
+    SigmaSquared,
+    Weight,
+)
 
 __all__ = [
     "EDMWeight",
+    "FlowMatching",
     "Likelihood",
     "LogNormalTimes",
     "MinSNR",

@@ -72,3 +72,14 @@ class MinSNR:
     def __call__(self, process: Process, t: Tensor) -> Tensor:
         inverse_snr = process.noise_level(t) ** 2
         return process.sigma(t) ** 2 * torch.clamp(self.gamma * inverse_snr, max=1.0)
+
+
+@dataclass(frozen=True)
+class FlowMatching:
+    """λ = (g²/2)²: the loss ½‖u_θ(x_t, t) − (α̇ x + σ̇ z)‖² of the velocity, u = f x − ½ g² s.
+
+    Y. Lipman et al., "Flow matching for generative modeling" (ICLR 2023).
+    """
+
+    def __call__(self, process: Process, t: Tensor) -> Tensor:
+        return (process.diffusion_squared(t) / 2) ** 2
