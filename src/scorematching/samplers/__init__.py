@@ -22,6 +22,7 @@ from scorematching.samplers.grids import (
     Grid,
     KarrasGrid,
     LadderGrid,
+    LevelGrid,
     LogUniformGrid,
     TimeUniformGrid,
 )
@@ -29,6 +30,7 @@ from scorematching.samplers.guidance import Guided
 from scorematching.samplers.improved_euler import ImprovedEuler
 from scorematching.samplers.langevin import UnadjustedLangevin, ula
 from scorematching.samplers.multistep import DPMSolver2M, DPMSolver3M, UniPC
+from scorematching.samplers.optimised import optimised_grid
 from scorematching.samplers.prior import NoisedGaussian, prior_sample
 from scorematching.samplers.reverse import EulerMaruyama, SDEDPMSolver2M, reverse_sde
 from scorematching.samplers.walk import Noise, Progress, Step, Walk, walk
@@ -52,6 +54,7 @@ __all__ = [
     "ImprovedEuler",
     "KarrasGrid",
     "LadderGrid",
+    "LevelGrid",
     "LogUniformGrid",
     "Noise",
     "NoisedGaussian",
@@ -71,6 +74,7 @@ __all__ = [
     "adaptive_flow",
     "adaptive_sde",
     "annealed_langevin",
+    "optimised_grid",
     "prior_sample",
     "probability_flow",
     "reverse_sde",

@@ -7,6 +7,7 @@ included. With the ends left out it spans the process's own range.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Protocol
 
 import torch
@@ -111,6 +112,34 @@ class TimeUniformGrid:
         top, bottom = _times(process, levels.flip(0), self.sigma_min, self.sigma_max)
         fraction = torch.linspace(0, 1, self.n_steps + 1, dtype=torch.float64)
         return torch.lerp(top, bottom, fraction)
+
+
+@dataclass(frozen=True)
+class LevelGrid:
+    """Levels σ/α of one's own, σ₀ > σ₁ > … > σ_n; `optimised_grid` makes one for a model.
+
+    Raises
+    ------
+    InvalidInput
+        Fewer than two levels, or levels that are not positive, finite and decreasing; when called,
+        levels outside the range of the process.
+    """
+
+    levels: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "levels", tuple(float(level) for level in self.levels))
+        if len(self.levels) < 2:
+            raise InvalidInput(f"a grid needs at least two levels: got {len(self.levels)}.")
+        for upper, lower in pairwise(self.levels):
+            if not 0 < lower < upper < float("inf"):
+                raise InvalidInput(
+                    "the levels of a grid must be positive, finite and decreasing: got "
+                    f"{upper!r} before {lower!r}. Sort them from the largest to the smallest."
+                )
+
+    def __call__(self, process: Process) -> Tensor:
+        return process.time_of(torch.tensor(self.levels, dtype=torch.float64))
 
 
 @dataclass(frozen=True)
