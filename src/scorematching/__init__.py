@@ -60,6 +60,7 @@ if TYPE_CHECKING:
         score_of,
     )
     from scorematching.estimation import Estimate, estimate
+    from scorematching.estimators import ExponentialFamilyDensity
     from scorematching.fitted import FittedScore, load
     from scorematching.fitting import fit
     from scorematching.hutchinson import (
@@ -74,6 +75,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "Estimate": "estimation",
     "Exact": "calculus",
+    "ExponentialFamilyDensity": "estimators",
     "FittedScore": "fitted",
     "GaussianProbes": "hutchinson",
     "HutchPlusPlus": "hutchinson",
@@ -112,6 +114,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Estimate",
     "Exact",
+    "ExponentialFamilyDensity",
     "FittedScore",
     "GaussianProbes",
     "HutchPlusPlus",
