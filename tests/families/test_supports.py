@@ -30,6 +30,7 @@ from scorematching.domains import (
 )
 from scorematching.errors import InvalidInput
 from scorematching.families.supports import (
+    LineAbout,
     contains,
     interval_of,
     is_bounded,
@@ -76,12 +77,23 @@ class Disc:
         (InCoordinates(Euclidean(3), LinearMap(W3)), Euclidean(3)),
         (SqrtSimplex(3, weight=ProdSq(0.2)), FlatSimplex(3)),
         (LogRatioSimplex(3), FlatSimplex(3)),
+        (LineAbout(0.5), Euclidean(1)),
         (PositiveSphere(3, weight=ProdSq(0.2)), PositiveSphere(3)),
         (Disc(), Disc()),
     ],
 )
 def test_weights_and_coordinates_do_not_change_the_set(domain: AnyDomain, same: AnyDomain) -> None:
     assert support(domain) == same
+
+
+def test_the_weight_about_a_point_vanishes_there() -> None:
+    line = LineAbout(0.5)
+    x = vector(0.5, 0.0, 2.0)[:, None]
+    assert line.weight(x).flatten().tolist() == [0.0, 0.5, 1.5]
+    assert torch.equal(line.divergence(lambda x: x**2, x), 2 * x[:, 0])
+    assert torch.equal(line.project(x, x), x)
+    with pytest.raises(InvalidInput, match="finite"):
+        line.check(vector(math.nan)[:, None])
 
 
 def test_sets_that_differ_are_told_apart() -> None:

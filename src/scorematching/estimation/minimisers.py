@@ -135,8 +135,10 @@ class Scaled:
         return value / self.unit, (self.scale * gradient / self.unit).numpy()
 
     def hessian(self, v: Array) -> Array:
-        """∂²/∂v∂vᵀ, ``(k, k)``."""
+        """∂²/∂v∂vᵀ, ``(k, k)``; the identity where it is not finite, a step that is taken back."""
         hessian = self.function.hessian(self.scale * torch.as_tensor(v))
+        if not bool(hessian.isfinite().all()):
+            return np.eye(len(v))
         return (self.scale[:, None] * hessian * self.scale / self.unit).numpy()
 
 

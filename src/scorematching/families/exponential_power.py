@@ -8,13 +8,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from scorematching.domains import AnyDomain, Euclidean
+from scorematching.domains import AnyDomain
 from scorematching.families.checks import check_above
 from scorematching.families.draws import log_gamma_variates
 from scorematching.families.family import check_theta, columns
+from scorematching.families.supports import LineAbout
 from scorematching.random import uniform
 
-SHAPES = (1.2, 2.0, 4.0)
+GRID = 60
 
 
 @dataclass(frozen=True)
@@ -24,8 +25,9 @@ class ExponentialPower:
     The location m is known, not estimated: for β < 2 the second derivative of log p is −∞ at m,
     and the objective would fall without bound as m approaches any row. Centre the rows, or give m.
 
-    Score matching needs β > 1 (at β ≤ 1 the density has a corner, and no tr ∂s accounts for it);
-    the standard errors need β > 3/2, since the variance of |x − m|^{β−2} is infinite below.
+    The weight |x − m| of its domain takes that singularity away: plain score matching needs β > 1,
+    and finite variances β > 3/2; with the weight both hold for β > ½. Its asymptotic efficiency
+    in β against maximum likelihood is 0.87 for β = 1, 0.94 for 1.5, 0.76 for 2 and 0.55 for 3.
 
     Parameters
     ----------
@@ -47,26 +49,53 @@ class ExponentialPower:
 
     @property
     def domain(self) -> AnyDomain:
-        """ℝ."""
-        return Euclidean(1)
+        """ℝ with weight |x − m|."""
+        return LineAbout(self.location)
 
     @property
     def bounds(self) -> tuple[tuple[float, float], ...]:
-        """α > 0, β > 1."""
-        return ((0.0, math.inf), (1.0, math.inf))
+        """α > 0, β > ½."""
+        return ((0.0, math.inf), (0.5, math.inf))
 
     def log_density(self, x: Tensor, theta: Tensor) -> Tensor:
         """log p(x; θ), normalised, ``(n,)`` in nats."""
         alpha, beta = theta[0], theta[1]
         distance = (columns(x, 1)[:, 0] - self.location).abs() / alpha
-        return beta.log() - math.log(2) - alpha.log() - torch.lgamma(1 / beta) - distance**beta
+        # Not distance**beta: torch masks derivatives of pow where the exponent becomes zero.
+        power = (beta * distance.log()).exp()
+        return beta.log() - math.log(2) - alpha.log() - torch.lgamma(1 / beta) - power
+
+    def loss(self, z: Tensor, theta: Tensor, domain: AnyDomain) -> Tensor | None:
+        """½ w s² + ∂(w s) with w = |x − m|: (β²/α)(½ t^{2β−1} − t^{β−1}), t = |x − m|/α, ``(n,)``.
+
+        Rows that are m up to rounding, which have probability zero, count nothing: a spurious
+        distance of 1e-17 would outweigh all others for β < 1. None on other domains.
+        """
+        if domain != self.domain:
+            return None
+        alpha, beta = theta[0], theta[1]
+        value = columns(z, 1)[:, 0]
+        distance = (value - self.location).abs()
+        away = distance > 8 * torch.finfo(z.dtype).eps * value.abs().clamp(min=abs(self.location))
+        log_t = (torch.where(away, distance, 1.0) / alpha).log()
+        half = ((2 * beta - 1) * log_t).exp() / 2 - ((beta - 1) * log_t).exp()
+        value = beta**2 / alpha * half
+        return torch.where(away, value, 0.0)
 
     def starts(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """β = 1.2, 2 and 4, each with its maximum-likelihood α = (β mean |x − m|^β)^{1/β}."""
+        """The point of highest likelihood over β from 0.55 to 30, ``(1, 2)``.
+
+        Given β, α = (β mean |x − m|^β)^{1/β} maximises the likelihood. One start, near the truth:
+        elsewhere the objective has no minimum, since for β → ∞ and α just beyond the largest
+        |x − m| it falls without bound by that row alone.
+        """
         distance = (columns(x, 1)[:, 0] - self.location).abs()
-        beta = x.new_tensor(SHAPES)
-        power = (distance[:, None] ** beta).mean(0)
-        return torch.stack([(beta * power) ** (1 / beta), beta], dim=1)
+        beta = torch.logspace(math.log10(0.55), math.log10(30), GRID, dtype=x.dtype)
+        unit = distance.max().clamp(min=torch.finfo(x.dtype).tiny)
+        alpha = unit * (beta * ((distance / unit)[:, None] ** beta).mean(0)) ** (1 / beta)
+        log_likelihood = beta.log() - alpha.log() - torch.lgamma(1 / beta) - 1 / beta
+        best = log_likelihood.argmax()
+        return torch.stack([alpha[best], beta[best]])[None]
 
     def model(self, theta: Tensor) -> ExponentialPowerDensity:
         """The density at (α, β).

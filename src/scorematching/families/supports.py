@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -14,6 +15,7 @@ from scorematching.domains import (
     Box,
     Circle,
     Euclidean,
+    Field,
     FlatSimplex,
     Halfspaces,
     InCoordinates,
@@ -25,9 +27,42 @@ from scorematching.domains import (
     Sphere,
     SqrtSimplex,
     SquareRoot,
+    tangent_divergence,
 )
 from scorematching.errors import InvalidInput
 from scorematching.families.whitening import LinearMap
+
+
+@dataclass(frozen=True)
+class LineAbout:
+    """ℝ with weight |x − m|: a density may have a corner or a cusp at m.
+
+    What score matching leaves at m when it integrates by parts on either side is p w s, which
+    vanishes there with w.
+    """
+
+    location: float = 0.0
+
+    @property
+    def d(self) -> int:
+        """One column."""
+        return 1
+
+    def check(self, x: Tensor) -> None:
+        """Raise InvalidInput unless x is ``(n, 1)`` and finite."""
+        Euclidean(1).check(x)
+
+    def weight(self, x: Tensor) -> Tensor:
+        """|x − m|, ``(n, 1)``."""
+        return (x - self.location).abs()
+
+    def project(self, x: Tensor, v: Tensor) -> Tensor:
+        """v itself."""
+        return v
+
+    def divergence(self, field: Field, x: Tensor) -> Tensor:
+        """∂v, ``(n,)`` or ``(n, m)``."""
+        return tangent_divergence(self.project, field, x)
 
 
 def support(domain: AnyDomain) -> AnyDomain:
@@ -38,6 +73,8 @@ def support(domain: AnyDomain) -> AnyDomain:
     """
     if isinstance(domain, InCoordinates):
         return _of_chart(domain)
+    if isinstance(domain, LineAbout):
+        return Euclidean(1)
     if isinstance(domain, PositiveOrthant):
         return PositiveOrthant(domain.d)
     if isinstance(domain, FlatSimplex | SqrtSimplex | LogRatioSimplex):
