@@ -16,8 +16,10 @@ from scorematching.estimation.covariance import (
 from scorematching.estimation.dask_rows import DaskRows
 from scorematching.estimation.distributed import Shard
 from scorematching.estimation.estimate import estimate
+from scorematching.estimation.gaussian_moments import GaussianMoments
 from scorematching.estimation.matching import matching_loss
 from scorematching.estimation.minimisers import LBFGS, TrustRegion
+from scorematching.estimation.pairwise_grams import PairwiseGrams
 from scorematching.estimation.portions import Portions
 from scorematching.estimation.quadratic import Quadratic
 from scorematching.estimation.result import Estimate, WaldTest
@@ -43,6 +45,8 @@ __all__ = [
     "CrossValidation",
     "DaskRows",
     "Estimate",
+    "GaussianMoments",
+    "PairwiseGrams",
     "Portions",
     "Quadratic",
     "Sandwich",

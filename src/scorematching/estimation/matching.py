@@ -104,7 +104,7 @@ def frame_of(domain: Domain, z: Tensor) -> Frame:
     w = domain.weight(z)
     roots = w.sqrt().reshape(n, 1, -1)
     if torch.equal(tangent, eye):
-        drift = _diagonal_slopes(domain.weight, z)
+        drift = diagonal_slopes(domain.weight, z)
     else:
         drift = domain.divergence(_Columns(domain), z)
     return Frame((tangent * roots).permute(2, 0, 1), drift)
@@ -122,7 +122,7 @@ class _Columns:
         return weighted_field(self.domain, x, eye)
 
 
-def _diagonal_slopes(weight: Callable[[Tensor], Tensor], z: Tensor) -> Tensor:
+def diagonal_slopes(weight: Callable[[Tensor], Tensor], z: Tensor) -> Tensor:
     """∂ₖwₖ, ``(n, d)``; the gradient of w where there is one a row."""
     columns = []
     for k in range(z.shape[1]):

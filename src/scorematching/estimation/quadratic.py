@@ -142,15 +142,8 @@ class Quadratic:
             slopes, generated = next(self._derivatives(x[row : row + 1]))
             products = slopes[:, 0, :-1, None] * slopes[:, 0, None, :]
             if not bool(products.isfinite().all() & generated[0, :-1].isfinite().all()):
-                raise InvalidInput(
-                    f"the loss of row {row} is not finite: got x = {x[row].tolist()}. The score is "
-                    "infinite there and the weight does not make up for it; choose a weight that "
-                    "falls faster towards the boundary, or drop the row."
-                )
-        raise InvalidInput(
-            "the sums over the rows overflow: their values are too large for double precision. "
-            "Rescale the columns."
-        )
+                raise not_finite(x, row)
+        raise too_large()
 
 
 def add_grams(total: Tensor, first: Tensor) -> None:
@@ -169,6 +162,23 @@ def add_grams(total: Tensor, first: Tensor) -> None:
     order = used.to(torch.uint8).sort(dim=1, descending=True, stable=True)[1][:, :widest]
     kept = first.gather(2, order[:, None, :].expand(-1, first.shape[1], -1))
     total.index_put_((order[:, :, None], order[:, None, :]), kept.mT @ kept, accumulate=True)
+
+
+def not_finite(x: Tensor, row: int) -> InvalidInput:
+    """The error for a row whose loss is not finite."""
+    return InvalidInput(
+        f"the loss of row {row} is not finite: got x = {x[row].tolist()}. The score is infinite "
+        "there and the weight does not make up for it; choose a weight that falls faster towards "
+        "the boundary, or drop the row."
+    )
+
+
+def too_large() -> InvalidInput:
+    """The error for sums that overflow though each term is finite."""
+    return InvalidInput(
+        "the sums over the rows overflow: values are too large for double precision. Rescale the "
+        "columns."
+    )
 
 
 def check_some(n: int) -> None:
