@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from cli.calls import DECLARED, STEPS, TINY, TINY_IMAGES, Call, Cli, csv_text, rows
+from scorematching.cli import training
 from scorematching.cli.main import main
 
 
@@ -22,6 +23,18 @@ def cli(capsys: pytest.CaptureFixture[str]) -> Cli:
         return Call(status, captured.out, captured.err)
 
     return call
+
+
+@pytest.fixture
+def page() -> None:
+    """Ask for this to have `fit` write its report, which takes it a second or two."""
+
+
+@pytest.fixture(autouse=True)
+def unreported(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`fit` writes no report, but for tests that ask for it."""
+    if "page" not in request.fixturenames:
+        monkeypatch.setattr(training, "reported", lambda *_: None)
 
 
 @pytest.fixture(scope="session")
@@ -53,5 +66,5 @@ def run(tmp_path_factory: pytest.TempPathFactory, table: Path, tiny: Path) -> Pa
     """A finished run on `table`."""
     folder = tmp_path_factory.mktemp("runs") / "table"
     arguments = ["fit", table, "--out", folder, "--config", tiny, "--max-steps", STEPS, *DECLARED]
-    assert main([str(each) for each in (*arguments, "--quiet")]) == 0
+    assert main([str(each) for each in (*arguments, "--no-report", "--quiet")]) == 0
     return folder

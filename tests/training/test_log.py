@@ -11,6 +11,7 @@ import pytest
 
 from scorematching.errors import InvalidInput
 from scorematching.training import Record, logged
+from scorematching.training.log import read_log
 
 
 def record(step: int, loss: float = 1.5) -> Record:
@@ -88,3 +89,18 @@ def test_a_file_that_is_no_log_is_refused_and_kept(tmp_path: Path, content: byte
 def test_a_log_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="cannot write the log"):
         next(logged([record(1)], tmp_path))
+
+
+def test_a_log_is_read_as_it_was_written_but_for_a_line_cut_short(tmp_path: Path) -> None:
+    assert read_log(tmp_path / "none") == ()
+    path = tmp_path / "log"
+    list(logged(map(record, range(1, 4)), path))
+    with open(path, "a") as file:
+        file.write('{"step": 4, "lo')
+    assert [line["step"] for line in read_log(path)] == [1, 2, 3]
+    assert read_log(path)[1]["event"] == "ü"
+    path.write_text("a,b\n")
+    with pytest.raises(InvalidInput, match="is not the log of a run"):
+        read_log(path)
+    with pytest.raises(InvalidInput, match="cannot read"):
+        read_log(tmp_path)

@@ -114,7 +114,7 @@ class _Part:
         plan.tell(self.messages, self.run)
         with runs.held(self.run, dry_run=False):
             model = trained(plan, self.run, self.messages, "Run the demo again for a new one.")
-            outcome(plan, model, self.run, self.messages)
+            outcome(plan.scored(model), self.run, self.messages)
         return model
 
     def sample(self, model: FittedScore, n: int, name: str) -> Dataset:

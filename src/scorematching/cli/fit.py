@@ -17,7 +17,7 @@ EPILOG = (
     "Keys of --json: command, run, dry_run, resumed, data (name, rows, sha256), event (shape of a "
     "row), columns, label, classes, seed, device, configuration, reasons, parameters, notes, next "
     "(a command); and, unless --dry-run: steps, seconds, held_out (rows, mean, std_error of the "
-    "log-density in nats; or null)."
+    "log-density in nats; or null), report (the page's path, or null)."
 )
 
 
@@ -121,7 +121,7 @@ def fit(
             "--out",
             "-o",
             metavar="RUN",
-            help="Folder for the model, checkpoints, log.jsonl and settings.json.",
+            help="Folder for the model, checkpoints, log.jsonl, settings.json and report.html.",
             show_default=False,
             rich_help_panel=options.OUTPUT_PANEL,
         ),
@@ -139,6 +139,22 @@ def fit(
         typer.Option(
             "--dry-run",
             help="Read the data, say what would be done, and write nothing.",
+            rich_help_panel=options.OUTPUT_PANEL,
+        ),
+    ] = False,
+    page: Annotated[
+        bool,
+        typer.Option(
+            "--report/--no-report",
+            help="Write RUN/report.html at the end; `scorematching report RUN` does so later.",
+            rich_help_panel=options.OUTPUT_PANEL,
+        ),
+    ] = True,
+    tensorboard: Annotated[
+        bool,
+        typer.Option(
+            "--tensorboard",
+            help="Write RUN/tensorboard while training, for TensorBoard, which is an extra.",
             rich_help_panel=options.OUTPUT_PANEL,
         ),
     ] = False,
@@ -167,7 +183,12 @@ def fit(
     messages = Messages(quiet, as_json)
 
     from scorematching.cli import plan
-    from scorematching.cli.training import outcome, trained
+    from scorematching.cli.training import events, outcome, reported, trained
+
+    if tensorboard:
+        from scorematching.training.events import writer_class
+
+        writer_class()  # is it installed?
 
     with messages.warnings_noted(), runs.held(out, dry_run=dry_run):
         if resume:
@@ -181,8 +202,11 @@ def fit(
             planned.try_out()
             messages.say("dry run", "nothing was written")
         else:
-            model = trained(planned, out, messages, f"Go on: {_again(data, out)}")
-            fields |= outcome(planned, model, out, messages)
+            with events(out, enabled=tensorboard) as on_record:
+                model = trained(planned, out, messages, f"Go on: {_again(data, out)}", on_record)
+            scored = planned.scored(model)
+            fields |= outcome(scored, out, messages)
+            fields["report"] = reported(planned, model, out, messages, scored) if page else None
             messages.say("next", planned.next_command(out))
         messages.result({**fields, "notes": messages.notes, "next": planned.next_command(out)})
 

@@ -79,7 +79,7 @@ def loglik(
         rows = read(data, like=model.schema)
         for note in rows.notes:
             messages.note(note)
-        _check_labels(model, rows, data, label)
+        check_labels(model, rows, data, label)
         messages.say("computing", f"log-densities of {rows.n:,} rows of {data} under {run}")
         start = perf_counter()
         result = _in_parts(model, rows, label, quiet=quiet)
@@ -163,7 +163,7 @@ def summarised(result: FlowLogDensity, run: Path) -> dict[str, Any]:
     }
 
 
-def _check_labels(model: FittedScore, rows: Dataset, data: str, label: str | None) -> None:
+def check_labels(model: FittedScore, rows: Dataset, data: str, label: str | None) -> None:
     """Raise InvalidInput unless there is a class a row exactly where the model needs one."""
     wanted = model.schema.label
     if wanted is None:

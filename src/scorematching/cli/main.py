@@ -15,7 +15,7 @@ import typer
 from typer.main import get_command
 
 from scorematching import __version__
-from scorematching.cli import demo, fit, loglik, sample
+from scorematching.cli import demo, denoise, estimate, fit, loglik, report, sample, tensorboard
 from scorematching.cli.session import Session
 from scorematching.cli.status import BAD_INPUT, BROKEN_PIPE, FINE, TERMINATED, ended_by
 
@@ -59,6 +59,10 @@ def _every(
 app.command("fit", epilog=fit.EPILOG)(fit.fit)
 app.command("sample", epilog=sample.EPILOG)(sample.sample)
 app.command("loglik", epilog=loglik.EPILOG)(loglik.loglik)
+app.command("denoise", epilog=denoise.EPILOG)(denoise.denoise)
+app.command("report", epilog=report.EPILOG)(report.report)
+app.command("tensorboard", epilog=tensorboard.EPILOG)(tensorboard.tensorboard)
+app.command("estimate", epilog=estimate.EPILOG)(estimate.estimate)
 app.command("demo", epilog=demo.EPILOG)(demo.demo)
 
 

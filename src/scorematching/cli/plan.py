@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +27,7 @@ from scorematching.settling import Choice, training_settings
 
 if TYPE_CHECKING:
     from scorematching.fitted import FittedScore
+    from scorematching.likelihood import FlowLogDensity
 
 #: Options that may differ on resuming: the rows are compared instead, and a device may be gone.
 FREE = frozenset({"validation_data", "device"})
@@ -131,21 +131,22 @@ class Plan:
             "parameters": self.parameters(),
         }
 
-    def held_out(self, model: FittedScore) -> dict[str, Any] | None:
-        """The log-density of the rows that chose the weights, in nats and the units of the data.
-
-        The standard error is the standard deviation (n − 1) over √n.
-        """
-        from scorematching.fitting import VALIDATION_ROWS, split_rows
-        from scorematching.training_rows import at_most
+    def split(self) -> tuple[Dataset, Dataset | None]:
+        """Rows to train on, and held-out rows that choose the weights, if any."""
+        from scorematching.fitting import split_rows
 
         seed, configuration = self.settings.options.seed, self.settings.configuration
-        _, rows = split_rows(self.data, self.validation, configuration, seed)
+        return split_rows(self.data, self.validation, configuration, seed)
+
+    def scored(self, model: FittedScore) -> FlowLogDensity | None:
+        """The log-densities of the rows that chose the weights, in the units of the data."""
+        from scorematching.fitting import VALIDATION_ROWS
+        from scorematching.training_rows import at_most
+
+        _, rows = self.split()
         if rows is None:
             return None
-        values = model.flow_log_density(at_most(rows, VALIDATION_ROWS, seed)).value
-        error = values.std().item() / math.sqrt(len(values)) if len(values) > 1 else math.nan
-        return {"rows": len(values), "mean": values.mean().item(), "std_error": error}
+        return model.flow_log_density(at_most(rows, VALIDATION_ROWS, self.settings.options.seed))
 
     def next_command(self, out: Path) -> str:
         """What to run next."""
@@ -165,7 +166,7 @@ def of_new(
     """
     runs.check_new(out)
     options = Options(**given)
-    data, validation = _rows(source, options)
+    data, validation = rows_of(source, options)
     choice = _choice(data, options, changes, validation is not None)
     runs.torch_device(options.device)
     training_settings(choice.configuration, options.seed, options.time_limit)  # are they usable?
@@ -194,7 +195,7 @@ def of_resumed(
     options = settings.options.model_copy(
         update={name: value for name, value in given.items() if name in FREE}
     )
-    data, validation = _rows(source, options)
+    data, validation = rows_of(source, options)
     check_same_rows(settings.data, source_of(source, data), out)
     now = _source_of_validation(options, validation)
     if now is not None:
@@ -216,7 +217,8 @@ def of_resumed(
     return Plan(source, data, validation, settings, options.device, True, started)
 
 
-def _rows(source: str, options: Options) -> tuple[Dataset, Dataset | None]:
+def rows_of(source: str, options: Options) -> tuple[Dataset, Dataset | None]:
+    """The rows that the options of a run choose, and those to validate by."""
     data = read(
         source,
         columns=options.columns,

@@ -92,8 +92,13 @@ def torch_device(name: str) -> torch.device:
 
 
 def command_line(*words: str) -> str:
-    """A command to be run next, quoted for a shell."""
-    return shlex.join(["scorematching", *words])
+    """A command of ours to be run next, quoted for a shell."""
+    return shell_line("scorematching", *words)
+
+
+def shell_line(*words: str) -> str:
+    """A command quoted for a shell."""
+    return shlex.join(words)
 
 
 @contextmanager

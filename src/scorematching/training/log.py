@@ -39,6 +39,26 @@ def logged(records: Iterable[Record], path: Path) -> Iterator[Record]:
             file.close()
 
 
+def read_log(path: Path) -> tuple[dict[str, Any], ...]:
+    """The records of a log as `logged` wrote them, a line cut short left out; none without a log.
+
+    Raises
+    ------
+    InvalidInput
+        The file cannot be read, or holds something else.
+    """
+    try:
+        content = Path(path).read_bytes()
+    except FileNotFoundError:
+        return ()
+    except OSError as error:
+        raise InvalidInput(f"cannot read the log {path}: {error.strerror}.") from error
+    whole = [line for line in content.splitlines(keepends=True) if line.endswith(b"\n")]
+    for line in whole:
+        _step(line, path)
+    return tuple(json.loads(line) for line in whole)
+
+
 def _finite(value: Any) -> Any:
     if isinstance(value, tuple):
         return [_finite(each) for each in value]
