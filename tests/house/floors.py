@@ -16,7 +16,7 @@ FLOORS = """
     cli          __main__
     report
     estimators
-    fitted       fitting      saved     forms      labelling  preprocessing  training_rows
+    fitted fitting saved forms labelling preprocessing training_rows sources streaming surveying
     batched      denoising    defaults  settling   configuration
     evaluate     information  inverse
     likelihood   samplers

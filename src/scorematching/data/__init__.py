@@ -4,6 +4,7 @@ from scorematching.data.arrays import from_array
 from scorematching.data.builtin import builtin
 from scorematching.data.dataset import MAX_BYTES, Dataset
 from scorematching.data.frames import as_dataset, from_frame
+from scorematching.data.groups import stream
 from scorematching.data.images import read_images
 from scorematching.data.npfiles import read_npy
 from scorematching.data.schema import (
@@ -18,6 +19,7 @@ from scorematching.data.schema import (
     schema_from_json,
 )
 from scorematching.data.source import read
+from scorematching.data.streams import Stream
 from scorematching.data.tables import read_table
 from scorematching.data.writing import check_writable, write, write_images, write_table
 
@@ -31,6 +33,7 @@ __all__ = [
     "LabelSchema",
     "Layout",
     "Schema",
+    "Stream",
     "TableSchema",
     "as_dataset",
     "builtin",
@@ -42,6 +45,7 @@ __all__ = [
     "read_npy",
     "read_table",
     "schema_from_json",
+    "stream",
     "write",
     "write_images",
     "write_table",

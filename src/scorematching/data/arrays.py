@@ -58,7 +58,7 @@ def from_array(
     """
     origin = origin or Origin(type(x).__name__)
     array = as_numpy(x, origin)
-    _check_numeric(array, origin)
+    check_numeric(array, origin)
     if array.ndim == 0 or array.ndim - 1 > MAX_EVENT_RANK or 0 in array.shape:
         raise origin.error(
             f"expected shape (n, *event) with 0 to {MAX_EVENT_RANK} event axes, none empty: "
@@ -66,8 +66,8 @@ def from_array(
         )
     if like is None and len(array) == 1:
         raise origin.error("there is one row: a density needs two rows or more.")
-    _check_cells(array, origin)
-    values, schema = _interpret(array, origin) if like is None else _like(array, like, origin)
+    check_cells(array, origin)
+    values, schema = interpret(array, origin) if like is None else _like(array, like, origin)
     codes: NDArray[np.int64] | None = None
     notes: tuple[str, ...] = ()
     if labels is not None:
@@ -107,7 +107,8 @@ def as_numpy(x: Any, origin: Origin) -> NDArray[Any]:
         raise origin.error(f"cannot be made an array: {error}.") from error
 
 
-def _check_numeric(array: NDArray[Any], origin: Origin) -> None:
+def check_numeric(array: NDArray[Any], origin: Origin) -> None:
+    """Raise DataError at a dtype that holds no numbers."""
     if array.dtype.name in ARRAY_DTYPES:
         return
     remedy = {
@@ -123,7 +124,7 @@ def _check_numeric(array: NDArray[Any], origin: Origin) -> None:
     )
 
 
-def _check_cells(array: NDArray[Any], origin: Origin) -> None:
+def check_cells(array: NDArray[Any], origin: Origin) -> None:
     """Raise at values that are not finite, or whole ones that float64 would round."""
     if array.dtype.kind == "f":
         missing, infinite = int(np.isnan(array).sum()), int(np.isinf(array).sum())
@@ -144,9 +145,10 @@ def _check_cells(array: NDArray[Any], origin: Origin) -> None:
             )
 
 
-def _interpret(
+def interpret(
     array: NDArray[Any], origin: Origin
 ) -> tuple[NDArray[np.float64], ArraySchema | ImageSchema]:
+    """Rows as float64 in the layout of the schema that shape and dtype tell, and that schema."""
     layout = layout_of(array.shape, array.dtype, origin)
     if layout is None:
         schema = ArraySchema(array.shape[1:], array.dtype.name)

@@ -35,8 +35,29 @@ def column_names(path: Path) -> list[str]:
         raise _damaged(path, error) from error
 
 
-def read_columns(path: Path, names: list[str], max_bytes: int) -> pa.Table:
+def row_groups(path: Path) -> list[int]:
+    """The number of rows of each row group of a Parquet file, as its metadata has them.
+
+    Raises
+    ------
+    DataError
+        The file is missing, empty or damaged.
+    """
+    regular_file(path)
+    try:
+        with path.open("rb") as source, pq.ParquetFile(source, **THRIFT) as file:
+            metadata = file.metadata
+            return [metadata.row_group(g).num_rows for g in range(metadata.num_row_groups)]
+    except (pa.ArrowException, OSError) as error:
+        raise _damaged(path, error) from error
+
+
+def read_columns(
+    path: Path, names: list[str], max_bytes: int, row_group: int | None = None
+) -> pa.Table:
     """The named columns of a Parquet, Feather or Arrow file; text of Parquet as a dictionary.
+
+    Of a Parquet file all row groups, or the one of the given number.
 
     Raises
     ------
@@ -46,13 +67,13 @@ def read_columns(path: Path, names: list[str], max_bytes: int) -> pa.Table:
     regular_file(path)
     try:
         if _is_parquet(path):
-            return _read_parquet(path, names, max_bytes)
+            return _read_parquet(path, names, max_bytes, row_group)
         return _read_ipc(path, names, max_bytes)
     except (pa.ArrowException, Malformed, OSError) as error:
         raise _damaged(path, error) from error
 
 
-def _read_parquet(path: Path, names: list[str], max_bytes: int) -> pa.Table:
+def _read_parquet(path: Path, names: list[str], max_bytes: int, row_group: int | None) -> pa.Table:
     """Column by column, in batches, with a running sum of what was really decoded.
 
     A file of a few kilobytes can claim, and hold, terabytes of repeated values, and its metadata
@@ -60,7 +81,9 @@ def _read_parquet(path: Path, names: list[str], max_bytes: int) -> pa.Table:
     once, and nested values, which no model takes, are not decoded at all.
     """
     with path.open("rb") as source, pq.ParquetFile(source, **THRIFT) as file:
-        schema, rows = file.schema_arrow, file.metadata.num_rows
+        schema, metadata = file.schema_arrow, file.metadata
+        some = metadata if row_group is None else metadata.row_group(row_group)
+        rows, groups = some.num_rows, None if row_group is None else [row_group]
     if rows * len(names) * CELL > max_bytes:
         raise _too_large(path, rows, len(names), max_bytes)
     decoded = 0
@@ -74,7 +97,9 @@ def _read_parquet(path: Path, names: list[str], max_bytes: int) -> pa.Table:
                 continue
             chunks = []
             size = max(1, min(BATCH, max_bytes // CELL))
-            for batch in file.iter_batches(size, columns=[name], use_threads=False):
+            for batch in file.iter_batches(
+                size, row_groups=groups, columns=[name], use_threads=False
+            ):
                 decoded += max(batch.nbytes, batch.num_rows * CELL)
                 if decoded > max_bytes:
                     raise _too_large(path, rows, len(names), max_bytes)

@@ -83,7 +83,7 @@ def read_images(
         )
     if len(files) == 1 and like is None:
         raise origin.error("the folder holds one image: a density needs two or more.")
-    first = _opened(files[0])
+    first = opened(files[0])
     size, mode = first
     channels = CHANNELS[mode]
     shape = (channels, size[1], size[0])
@@ -100,12 +100,12 @@ def read_images(
         )
     pixels = np.empty((len(files), *shape), dtype=np.float64)
     for row, file in enumerate(files):
-        pixels[row] = _decoded(file, files[0], first)
+        pixels[row] = decoded(file, files[0], first)
     schema = ImageSchema(shape, layout=Layout.NO_CHANNEL if channels == 1 else Layout.CHANNELS_LAST)
-    labels, notes = None, (*_aside_notes(folder, files, label), *duplicate_notes(pixels))
+    labels, notes = None, (*aside_notes(folder, files, label), *duplicate_notes(pixels))
     wanted = label is not None or (like is not None and like.label is not None)
     if wanted:
-        names = [_class_of(file, folder) for file in files]
+        names = [class_of(file, folder) for file in files]
         if like is not None and like.label is not None:
             labels, found = encode_like(like.label, names, origin), like.label
         else:
@@ -115,7 +115,7 @@ def read_images(
     return Dataset(pixels, schema, labels, () if like is not None else notes)
 
 
-def _aside_notes(folder: Path, files: list[Path], label: str | None) -> tuple[str, ...]:
+def aside_notes(folder: Path, files: list[Path], label: str | None) -> tuple[str, ...]:
     """Notes on other files, and on subfolders that could be classes."""
     notes: list[str] = []
     known = set(files)
@@ -133,7 +133,7 @@ def _aside_notes(folder: Path, files: list[Path], label: str | None) -> tuple[st
     return tuple(notes)
 
 
-def _class_of(file: Path, folder: Path) -> str:
+def class_of(file: Path, folder: Path) -> str:
     relative = file.relative_to(folder)
     if len(relative.parts) < 2:
         raise fault(
@@ -144,7 +144,7 @@ def _class_of(file: Path, folder: Path) -> str:
     return relative.parts[0]
 
 
-def _opened(file: Path) -> tuple[tuple[int, int], str]:
+def opened(file: Path) -> tuple[tuple[int, int], str]:
     """Size (width, height) and mode of an image, from its header."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
@@ -168,9 +168,9 @@ def _checked(image: Image.Image, file: Path) -> tuple[tuple[int, int], str]:
     return image.size, image.mode
 
 
-def _decoded(file: Path, first: Path, expected: tuple[tuple[int, int], str]) -> NDArray[np.uint8]:
+def decoded(file: Path, first: Path, expected: tuple[tuple[int, int], str]) -> NDArray[np.uint8]:
     """Pixels (C, H, W) of an image, its header compared with the first one's before decoding."""
-    found = _opened(file)
+    found = opened(file)
     if found != expected:
         (width, height), mode = expected
         (other_width, other_height), other_mode = found

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -26,25 +27,31 @@ def encode(
         A cell is missing, is neither text, a whole number nor true/false, or there are more
         classes than 1000 or than half the rows.
     """
-    texts = [_as_text(name, cell, row, origin) for row, cell in enumerate(cells)]
-    integer = all(_canonical_integer(text) for text in set(texts))
-    classes = sorted(set(texts), key=int) if integer else sorted(set(texts))
-    if len(classes) > min(MAX_LABEL_CLASSES, max(2, len(texts) // 2)):
+    texts = as_texts(name, cells, origin)
+    counts = Counter(texts)
+    schema, notes = label_of(name, counts, origin, position)
+    return schema, indices(texts, schema, origin), notes
+
+
+def label_of(
+    name: str, counts: Mapping[str, int], origin: Origin, position: int | None = None
+) -> tuple[LabelSchema, tuple[str, ...]]:
+    """The classes of a label from the rows that each has, and notes; as `encode`."""
+    integer = all(_canonical_integer(text) for text in counts)
+    classes = sorted(counts, key=int) if integer else sorted(counts)
+    n = sum(counts.values())
+    if len(classes) > min(MAX_LABEL_CLASSES, max(2, n // 2)):
         raise origin.error(
-            f"label {name!r} has {len(classes)} classes in {len(texts)} rows: too many to "
+            f"label {name!r} has {len(classes)} classes in {n} rows: too many to "
             f"condition on. Choose another label, or leave the column out ({option('drop', name)})."
         )
-    schema = LabelSchema(name, tuple(classes), integer, position)
-    counts = dict.fromkeys(classes, 0)
-    for text in texts:
-        counts[text] += 1
     rare = [text for text in classes if counts[text] == 1]
     notes: tuple[str, ...] = ()
     if len(classes) == 1:
         notes = (f"label {name!r} has the one class {classes[0]!r}: conditioning has no effect.",)
     elif rare:
         notes = (f"label {name!r} has classes with a single row: {', '.join(rare[:8])}.",)
-    return schema, indices(texts, schema, origin), notes
+    return LabelSchema(name, tuple(classes), integer, position), notes
 
 
 def encode_like(schema: LabelSchema, cells: Sequence[Any], origin: Origin) -> NDArray[np.int64]:
@@ -55,8 +62,18 @@ def encode_like(schema: LabelSchema, cells: Sequence[Any], origin: Origin) -> ND
     DataError
         A cell is missing or is none of the classes.
     """
-    texts = [_as_text(schema.name, cell, row, origin) for row, cell in enumerate(cells)]
-    return indices(texts, schema, origin)
+    return indices(as_texts(schema.name, cells, origin), schema, origin)
+
+
+def as_texts(name: str, cells: Sequence[Any], origin: Origin) -> list[str]:
+    """The class of each row as text.
+
+    Raises
+    ------
+    DataError
+        A cell is missing, or is neither text, a whole number nor true/false.
+    """
+    return [_as_text(name, cell, row, origin) for row, cell in enumerate(cells)]
 
 
 def indices(texts: Sequence[str], schema: LabelSchema, origin: Origin) -> NDArray[np.int64]:

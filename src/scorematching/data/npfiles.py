@@ -103,6 +103,32 @@ def read_member(
         The header is odd or asks for pickle or another dtype; the array would take more than
         ``max_bytes`` as float64; or the bytes that follow are fewer or more than it says.
     """
+    shape, fortran, dtype = read_header(file, origin)
+    allowed = dtype.name in ARRAY_DTYPES or (text and dtype.kind in "Ub")
+    if not allowed:
+        raise origin.error(
+            f"dtype must be one of {', '.join(ARRAY_DTYPES)}: got {dtype}. Convert the array."
+        )
+    count = math.prod(shape)
+    size = count * dtype.itemsize
+    if count * max(dtype.itemsize, 8) > max_bytes:
+        raise origin.error(
+            f"an array of shape {shape} and dtype {dtype} decodes to more than the limit of "
+            f"{max_bytes:,} bytes. Read fewer rows, or raise max_bytes."
+        )
+    content = _exactly(file, size, origin)
+    array = np.frombuffer(content, dtype=dtype, count=count)
+    return array.reshape(shape, order="F" if fortran else "C")
+
+
+def read_header(file: IO[bytes], origin: Origin) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Shape, whether the first axis runs fastest, and dtype of an array in NPY format.
+
+    Raises
+    ------
+    DataError
+        The header is odd or asks for pickle.
+    """
     try:
         version = np.lib.format.read_magic(file)
         read = {
@@ -121,21 +147,7 @@ def read_member(
         )
     if min(shape, default=0) < 0:
         raise origin.error(f"damaged: the header gives the shape {shape}.")
-    allowed = dtype.name in ARRAY_DTYPES or (text and dtype.kind in "Ub")
-    if not allowed:
-        raise origin.error(
-            f"dtype must be one of {', '.join(ARRAY_DTYPES)}: got {dtype}. Convert the array."
-        )
-    count = math.prod(shape)
-    size = count * dtype.itemsize
-    if count * max(dtype.itemsize, 8) > max_bytes:
-        raise origin.error(
-            f"an array of shape {shape} and dtype {dtype} decodes to more than the limit of "
-            f"{max_bytes:,} bytes. Read fewer rows, or raise max_bytes."
-        )
-    content = _exactly(file, size, origin)
-    array = np.frombuffer(content, dtype=dtype, count=count)
-    return array.reshape(shape, order="F" if fortran else "C")
+    return shape, fortran, dtype
 
 
 def _exactly(file: IO[bytes], size: int, origin: Origin) -> bytearray:

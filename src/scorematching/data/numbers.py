@@ -37,20 +37,10 @@ class Numbers:
 
     def notes(self) -> tuple[str, ...]:
         """What looks odd about the column, though it can be used."""
-        if self.kind is Kind.REAL:
-            if bool((self.values == np.floor(self.values)).all()):
-                return (
-                    f"column {self.name!r} holds whole numbers stored as real ones: samples will "
-                    "have fractions. Store it as integers to have them rounded.",
-                )
-            return ()
+        whole = bool((self.values == np.floor(self.values)).all())
         steps = np.diff(self.values)
-        if len(steps) > 1 and bool((steps == 1).all()):
-            return (
-                f"column {self.name!r} counts the rows: an index, probably. "
-                f"Leave it out with {option('drop', self.name)}.",
-            )
-        return ()
+        counting = len(steps) > 1 and bool((steps == 1).all())
+        return odd_notes(self.name, self.kind, whole=whole, counting=counting)
 
     def check_bounds(self, origin: Origin) -> None:
         """Raise if a value is outside the bounds, or on them in a column of real numbers."""
@@ -90,6 +80,21 @@ class Numbers:
             raise origin.error(
                 f"column {self.name!r} {rule}: got {self.values[row]:.12g} ({origin.place(row)})."
             )
+
+
+def odd_notes(name: str, kind: Kind, *, whole: bool, counting: bool) -> tuple[str, ...]:
+    """What looks odd about a column whose values are all whole, or rise by one each."""
+    if kind is Kind.REAL and whole:
+        return (
+            f"column {name!r} holds whole numbers stored as real ones: samples will "
+            "have fractions. Store it as integers to have them rounded.",
+        )
+    if kind is Kind.INTEGER and counting:
+        return (
+            f"column {name!r} counts the rows: an index, probably. "
+            f"Leave it out with {option('drop', name)}.",
+        )
+    return ()
 
 
 def numbers(columns: dict[str, pa.ChunkedArray], origin: Origin) -> dict[str, Numbers]:

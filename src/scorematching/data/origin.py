@@ -35,7 +35,8 @@ def option(flag: str, name: str) -> str:
 class Origin:
     """The name of a source, and its text if it was a text file.
 
-    ``text`` starts at the header line, which is line ``first_line`` of the file.
+    ``text`` starts at the header line, which is line ``first_line`` of the file. Row 0 is row
+    ``first_row`` of the source, where it is read in parts.
     """
 
     name: str
@@ -43,11 +44,12 @@ class Origin:
     delimiter: str = ","
     first_line: int = 1
     single_column: bool = False
+    first_row: int = 0
 
     def place(self, row: int) -> str:
         """Where row ``row`` (from 0) stands: its line in a text file, else its number."""
         if self.text is None:
-            return f"row {row} (counting from 0)"
+            return f"row {self.first_row + row} (counting from 0)"
         try:
             line = next(line for line, _ in islice(self.records(), row + 1, None))
         except (csv.Error, StopIteration):  # a cell too long for the csv module, say

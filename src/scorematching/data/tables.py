@@ -18,7 +18,7 @@ from scorematching.data.labels import encode, encode_like
 from scorematching.data.numbers import Numbers, numbers
 from scorematching.data.numerals import parse_cells
 from scorematching.data.origin import Origin, fault
-from scorematching.data.schema import LabelSchema, TableSchema
+from scorematching.data.schema import Column, LabelSchema, TableSchema
 from scorematching.data.selection import Bound, Selection, unknown
 
 TEXT_ENDINGS = {".csv": ",", ".tsv": "\t"}
@@ -115,12 +115,12 @@ def from_arrow(
         label_name = like.label.name
     modelled = [name for name in wanted if name != label_name]
     found = numbers({name: _cells(table, name, origin) for name in modelled}, origin)
-    cells = _label_cells(table[label_name], origin) if label_name in wanted else None
+    cells = label_cells(table[label_name], origin) if label_name in wanted else None
     if like is not None:
         return _fitted(found, like, cells, origin)
     if table.num_rows == 1:
         raise origin.error("the table has one row: a density needs two rows or more.")
-    found = {name: _declared(each, selection) for name, each in found.items()}
+    found = {name: declared(each, selection) for name, each in found.items()}
     label_schema: LabelSchema | None = None
     labels: NDArray[np.int64] | None = None
     notes: tuple[str, ...] = ()
@@ -131,7 +131,8 @@ def from_arrow(
     return _assemble(found, label_schema, labels, origin).with_notes(*notes)
 
 
-def _declared(column: Numbers, selection: Selection) -> Numbers:
+def declared(column: Numbers, selection: Selection) -> Numbers:
+    """The column with the bounds that the user declares."""
     low, high = selection.bound(column.name, column.kind)
     return replace(column, low=low, high=high)
 
@@ -140,7 +141,8 @@ def _cells(table: pa.Table, name: str, origin: Origin) -> pa.ChunkedArray:
     return table[name] if origin.text is None else parse_cells(name, table[name], origin)
 
 
-def _label_cells(cells: pa.ChunkedArray, origin: Origin) -> list[object]:
+def label_cells(cells: pa.ChunkedArray, origin: Origin) -> list[object]:
+    """The cells of a label column as Python objects, quotes of formulas taken off."""
     values: list[object] = cells.to_pylist()
     if origin.text is None:
         return values
@@ -162,17 +164,27 @@ def _assemble(
         if column.constant is None
         for note in each.notes()
     ]
-    constant = [column for column in columns if column.constant is not None]
-    if len(constant) == len(columns):
-        raise origin.error("every column is constant: there is no density to learn.")
-    if constant:
-        listing = ", ".join(f"{column.name!r} = {column.constant:.12g}" for column in constant)
-        notes.append(
-            f"constant columns are left out of the model and given back as they are: {listing}."
-        )
+    notes += constant_note(columns, origin)
     values = stacked(found, [c.name for c in columns if c.constant is None])
     notes += duplicate_notes(values, labels)
     return Dataset(values, TableSchema(columns, label), labels, tuple(notes))
+
+
+def constant_note(columns: Sequence[Column], origin: Origin) -> tuple[str, ...]:
+    """A note on constant columns, if there are any.
+
+    Raises
+    ------
+    DataError
+        All of them are.
+    """
+    constant = [column for column in columns if column.constant is not None]
+    if len(constant) == len(columns):
+        raise origin.error("every column is constant: there is no density to learn.")
+    if not constant:
+        return ()
+    listing = ", ".join(f"{column.name!r} = {column.constant:.12g}" for column in constant)
+    return (f"constant columns are left out of the model and given back as they are: {listing}.",)
 
 
 def _fitted(

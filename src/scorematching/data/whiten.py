@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from scorematching.data.saved import take_tensors
-from scorematching.data.standardise import standardise
+from scorematching.data.standardise import Standardise, standardise
 from scorematching.data.strict import Fields
 from scorematching.errors import InvalidInput
 
@@ -100,19 +100,34 @@ def whiten(
     """
     if rows.ndim != 2:
         raise InvalidInput(f"rows must have shape (n, d): got {tuple(rows.shape)}.")
-    if not floor > 0:
-        raise InvalidInput(f"floor must be positive: got {floor:g}.")
     unit = standardise(rows)
     z = unit.forward(rows.to(torch.float64))
-    eigenvalues, vectors = torch.linalg.eigh(z.T @ z / len(z))
+    return whitening(unit, z.T @ z / len(z), len(z), names, floor)
+
+
+def whitening(
+    unit: Standardise,
+    correlations: Tensor,
+    n: int,
+    names: Sequence[str] | None = None,
+    floor: float = FLOOR,
+) -> tuple[Whiten, tuple[str, ...]]:
+    """As `whiten`, from the means and standard deviations, the correlations ``(d, d)`` and n.
+
+    Raises
+    ------
+    InvalidInput
+        floor is not positive.
+    """
+    if not floor > 0:
+        raise InvalidInput(f"floor must be positive: got {floor:g}.")
+    eigenvalues, vectors = torch.linalg.eigh(correlations)
     largest = vectors.gather(0, vectors.abs().argmax(0, keepdim=True))
     vectors = vectors * torch.where(largest < 0, -1.0, 1.0)
     matrix = (vectors / eigenvalues.clamp_min(floor).sqrt()) / unit.scale[:, None]
-    names = names if names is not None else [str(j) for j in range(rows.shape[1])]
+    names = names if names is not None else [str(j) for j in range(len(correlations))]
     # Saved and loaded it is laid out row by row: sums then round the same way before and after.
-    return Whiten(unit.mean, matrix.contiguous()), _collinear(
-        eigenvalues, vectors, names, len(rows), floor
-    )
+    return Whiten(unit.mean, matrix.contiguous()), _collinear(eigenvalues, vectors, names, n, floor)
 
 
 def _collinear(

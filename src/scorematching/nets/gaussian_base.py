@@ -65,18 +65,40 @@ class GaussianBase(nn.Module):
         """
         rows = x.detach().double().flatten(1) if x.ndim > 1 else x.detach().double()[:, None]
         mean = rows.mean(0)
-        n, d = rows.shape
+        n = len(rows)
         variances, vectors = _principal((rows - mean) / math.sqrt(n))
+        return cls._of(mean.reshape(x.shape[1:]), variances, vectors, n, x.dtype, max_rank)
+
+    @classmethod
+    def of_moments(
+        cls, mean: Tensor, covariance: Tensor, n: int, dtype: torch.dtype, max_rank: int = MAX_RANK
+    ) -> GaussianBase:
+        """As `fit`, from the mean ``(*event)`` and covariance ``(d, d)``, divisor n, of n rows."""
+        variances, vectors = torch.linalg.eigh(covariance.double())
+        spectrum = variances.flip(0).clamp(min=0), vectors.flip(1)
+        return cls._of(mean.double(), *spectrum, n, dtype, max_rank)
+
+    @classmethod
+    def _of(
+        cls,
+        mean: Tensor,
+        variances: Tensor,
+        vectors: Tensor,
+        n: int,
+        dtype: torch.dtype,
+        max_rank: int,
+    ) -> GaussianBase:
+        """From the eigenvalues of the covariance, largest first, and its eigenvectors."""
+        d = mean.numel()
         rank = min(d, n - 1, max_rank)
-        total = variances.sum()
         kept, directions = variances[:rank], vectors[:, :rank]
-        rest = (total - kept.sum()).clamp(min=0) / max(d - rank, 1)
+        rest = (variances.sum() - kept.sum()).clamp(min=0) / max(d - rank, 1)
         floor = 1e-8 * variances[0]
         return cls(
-            mean.reshape(x.shape[1:]).to(x.dtype),
-            directions.contiguous().to(x.dtype),
-            kept.clamp(min=floor).to(x.dtype),
-            rest.clamp(min=floor).to(x.dtype),
+            mean.to(dtype),
+            directions.contiguous().to(dtype),
+            kept.clamp(min=floor).to(dtype),
+            rest.clamp(min=floor).to(dtype),
         )
 
     def forward(self, x: Tensor, sigma: Tensor) -> Tensor:
