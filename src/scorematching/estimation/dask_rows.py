@@ -44,7 +44,7 @@ class DaskRows:
             raise InvalidInput(
                 "rows of Dask need Dask, which is not installed: pip install 'scorematching[dask]'."
             )
-        array = is_dask(self.collection) and hasattr(self.collection, "blocks")
+        array = is_dask(self.collection) and hasattr(self.collection, "rechunk")
         if not array and not (is_dask(self.collection) and self._is_frame):
             raise InvalidInput(
                 "expected a Dask array or data frame: got "
@@ -57,7 +57,7 @@ class DaskRows:
 
     @property
     def _is_frame(self) -> bool:
-        return hasattr(self.collection, "partitions") and hasattr(self.collection, "columns")
+        return hasattr(self.collection, "columns") and self.collection.ndim == 2
 
     def portions(self, d: int) -> Iterator[Tensor]:
         """The rows, ``(m, d)`` at a time, in float64; empty blocks are passed over.

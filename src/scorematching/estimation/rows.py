@@ -37,7 +37,9 @@ def as_rows(x: Any, d: int, at_least: int = 2) -> Tensor:
                 f"x must hold real numbers: got {type(x).__name__} of dtype {array.dtype}. Drop or "
                 "encode columns of text, objects and dates."
             )
-        tensor = torch.as_tensor(np.ascontiguousarray(array, dtype=np.float64))
+        values = np.ascontiguousarray(array, dtype=np.float64)
+        # Frames give arrays that must not be written to, which torch cannot promise.
+        tensor = torch.from_numpy(values if values.flags.writeable else values.copy())
     if tensor.is_complex():
         raise InvalidInput(f"x must hold real numbers: got dtype {tensor.dtype}.")
     rows = tensor.to(torch.float64)
