@@ -19,6 +19,9 @@ def test_the_worst_is_one_and_a_rotation_is_in_between() -> None:
     # P = [[c, s], [s, c]] with s/c = ½: each of four ratios is ½, over 2d(d − 1) = 4
     half = torch.tensor([[1.0, 0.5], [-0.5, 1.0]])
     assert amari_distance(half, torch.eye(2)) == pytest.approx(0.5)
+    # rows give ½ and ½, columns ¼ and 1
+    skew = torch.tensor([[1.0, 0.5], [0.25, -0.5]])
+    assert amari_distance(skew, torch.eye(2)) == pytest.approx(2.25 / 4)
 
 
 def test_shapes_and_singular_matrices_are_refused() -> None:

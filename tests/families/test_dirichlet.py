@@ -76,6 +76,15 @@ def test_zeros_weigh_as_their_limit(domain: AnyDomain) -> None:
     assert at.a.abs().max() > 0.5
 
 
+def test_a_zero_on_the_sphere_weighs_as_worked_out_by_hand() -> None:
+    # T = 2 log z, w = z₁² → 0: A = w(4δⱼₖ/zⱼ² − 4) → diag(4, 0, 0); b = ∇w·P∇T + wΔT + ½A1, the
+    # last from r = Σ log zⱼ, → (4 − 2 + 2, 0, 0)
+    zero = torch.tensor([[0.0, 0.3, 0.7]], dtype=torch.float64)
+    rows = rows_of(Dirichlet(3), zero, SqrtSimplex(3))
+    torch.testing.assert_close(rows.a[0], torch.diag(vector(4.0, 0, 0)), atol=1e-6, rtol=0)
+    torch.testing.assert_close(rows.b[0], vector(4.0, 0, 0), atol=1e-6, rtol=0)
+
+
 @pytest.mark.parametrize("beta", [-1.0, -1.2])
 def test_beta_of_minus_one_or_less_is_refused(beta: float) -> None:
     with pytest.raises(InvalidInput, match=r"beta\[2\] must be greater than -1.*theta stands"):
