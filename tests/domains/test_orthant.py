@@ -29,7 +29,7 @@ def loss(domain: PositiveOrthant, x: Tensor, slope: Tensor) -> Tensor:
         (Power(2.0), lambda x: x**2, lambda x: 2 * x),
         (Log1p(), lambda x: (1 + x).log(), lambda x: 1 / (1 + x)),
     ],
-    ids=str,
+    ids=["MinPower", "Power", "Log1p"],
 )
 def test_the_loss_is_the_sum_over_coordinates(weight, w, dw) -> None:
     """Σⱼ ½ w sⱼ² + w′ sⱼ + w ∂ⱼsⱼ (Yu et al. 2019, their equation for the generalised loss)."""
