@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
 from scorematching.cli import options, parsing
 from scorematching.cli.session import Messages, finite
 from scorematching.errors import InvalidInput
-
-if TYPE_CHECKING:
-    from scorematching.estimation import Chunks, Estimate
 
 FORMAT_VERSION = 1
 FAMILY = (
@@ -147,6 +144,7 @@ def estimate(
         raise InvalidInput("--weight has no effect without --domain, positive-orthant say.")
     messages = Messages(quiet, as_json)
     with messages.warnings_noted():
+        from scorematching.cli.estimated import chunks, facts, rows_of
         from scorematching.data.atomic import check_free, new_file
         from scorematching.estimation import ClusterRobust, Sandwich
         from scorematching.estimation import estimate as estimated
@@ -157,10 +155,10 @@ def estimate(
                 raise InvalidInput(f"--out {out}: expected a .json file: got {out.suffix!r}.")
             check_free(out, overwrite)
         measure = None if weight is None else spelling.weight(weight)
-        rows, names = _rows(data, chosen, dropped, cluster, stream, messages)
+        rows, names = rows_of(data, chosen, dropped, cluster, stream, messages)
         model = spelling.family(family, len(names))
         where = None if domain is None else spelling.domain(domain, len(names), measure)
-        labels = None if cluster is None else _chunks(data, "--cluster").column(cluster)
+        labels = None if cluster is None else chunks(data, "--cluster").column(cluster)
         found = estimated(
             model,
             rows,
@@ -175,7 +173,7 @@ def estimate(
             "format_version": FORMAT_VERSION,
             "data": data,
             "columns": list(names),
-            **_facts(found, level),
+            **facts(found, level),
             "weight": weight,
             "fixed": held,
             "ridge": ridge,
@@ -193,87 +191,6 @@ def estimate(
     if out is not None:
         messages.say("wrote", str(out))
     messages.result(result)
-
-
-def _facts(found: Estimate, level: float) -> dict[str, Any]:
-    """The numbers of the table; `null` where a parameter was fixed."""
-    errors = found.std_errors.tolist()
-    theta = found.theta.tolist()
-    free = [place >= 0 for place in found.constraints.place.tolist()]
-    z = [t / e if at and e > 0 else None for t, e, at in zip(theta, errors, free, strict=True)]
-    return {
-        "family": repr(found.family),
-        "domain": repr(found.domain),
-        "n": found.n,
-        "names": list(found.names),
-        "theta": theta,
-        "std_errors": [e if at else None for e, at in zip(errors, free, strict=True)],
-        "z": z,
-        "p_values": [None if each is None else _p(each) for each in z],
-        "conf_int": [
-            each if at else None
-            for each, at in zip(found.conf_int(level).tolist(), free, strict=True)
-        ],
-        "level": level,
-        "covariance": found.theta_covariance.tolist(),
-        "convention": found.convention,
-        "objective": found.objective,
-    }
-
-
-def _p(z: float) -> float:
-    import math
-
-    return math.erfc(abs(z) / math.sqrt(2))
-
-
-def _rows(
-    data: str,
-    columns: list[str] | None,
-    drop: list[str],
-    cluster: str | None,
-    stream: bool,
-    messages: Messages,
-) -> tuple[Any, tuple[str, ...]]:
-    """The rows, in memory or in portions, and the names of their columns."""
-    if cluster is not None and columns is not None and cluster in columns:
-        raise InvalidInput(f"--cluster {cluster!r} is also in --columns. Leave it out of those.")
-    left_out = [*drop, *([cluster] if cluster is not None and columns is None else [])]
-    if stream:
-        chunks = _chunks(data, "--stream", columns, left_out)
-        return chunks, chunks.names
-    from scorematching.data import TableSchema, read
-    from scorematching.data.dataset import duplicate_notes
-
-    rows = read(data, columns=columns, drop=left_out)
-    if not isinstance(rows.schema, TableSchema):
-        if rows.values.ndim != 2:
-            raise InvalidInput(
-                f"{data}: expected a table, rows of numbers: got rows of shape {rows.schema.event}."
-            )
-        return rows.values, tuple(f"column {j + 1}" for j in range(rows.values.shape[1]))
-    constant = [each.name for each in rows.schema.columns if each.constant is not None]
-    if constant:
-        raise InvalidInput(
-            f"{data}: column {constant[0]!r} is constant, which identifies no parameter of its "
-            f"own. Leave it out: --drop '{constant[0]}'."
-        )
-    repeats = duplicate_notes(rows.values)  # of rows, which matter to score models alone
-    for note in rows.notes:
-        if note not in repeats:
-            messages.note(note)
-    return rows.values, tuple(column.name for column in rows.schema.modelled)
-
-
-def _chunks(
-    data: str, option: str, columns: list[str] | None = None, drop: list[str] | None = None
-) -> Chunks:
-    """DATA in portions, or InvalidInput that names the option which asks for that."""
-    from scorematching.estimation import Chunks
-
-    if Path(data).suffix.lower() not in (".csv", ".tsv", ".parquet"):
-        raise InvalidInput(f"{data}: {option} is for .csv, .tsv and .parquet files.")
-    return Chunks(data, columns, drop=drop or ())
 
 
 def _fixed(texts: list[str]) -> dict[str, float]:

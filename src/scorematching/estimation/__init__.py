@@ -4,6 +4,7 @@ Log-densities linear in θ are solved in closed form, others minimised from seve
 covariance is a sandwich, cluster-robust or a bootstrap.
 """
 
+from scorematching.estimation.accumulator import Accumulator
 from scorematching.estimation.chunks import Chunks
 from scorematching.estimation.constraints import Constraints, constraints
 from scorematching.estimation.covariance import (
@@ -32,7 +33,6 @@ from scorematching.estimation.selection import (
 )
 from scorematching.estimation.smic import smic
 from scorematching.estimation.solving import statistic_of
-from scorematching.estimation.streaming import Accumulator
 
 __all__ = [
     "LBFGS",

@@ -199,7 +199,7 @@ class Estimate:
         ]
         foot = [f"Note: {note}" for note in self.notes]
         if self.uncertainty is None:
-            foot.insert(0, "Without standard errors: none were asked for.")
+            foot.insert(0, "Without standard errors.")
         else:
             foot.insert(0, f"Standard errors: {self.convention}.")
         return "\n".join([*head, "", table(self._rows(level), level), "", *foot])

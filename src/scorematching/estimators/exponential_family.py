@@ -225,5 +225,5 @@ class ExponentialFamilyDensity(DensityMixin, BaseEstimator):  # type: ignore[mis
 
 
 def _tensor(rows: Array) -> torch.Tensor:
-    """A copy: the caller's array may be read-only, and stays as it is."""
-    return torch.from_numpy(np.array(rows, dtype=np.float64))
+    """A copy, row by row: the caller's array may be read-only, or lie column by column."""
+    return torch.from_numpy(np.array(rows, dtype=np.float64, order="C"))
