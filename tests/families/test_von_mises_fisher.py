@@ -134,3 +134,4 @@ def test_estimates_agree_with_scorematchingad(shared: Path) -> None:
     assert model.mean_direction.tolist() == pytest.approx(first["mean_direction"], rel=1e-6)
     spread = (fit.influence @ model.mean_direction).std().item()
     assert spread / math.sqrt(len(x)) == pytest.approx(first["se"], rel=1e-6)
+    assert f"standard error {first['se']:.6g}" in fit.note

@@ -62,7 +62,8 @@ class ExponentialPower:
         alpha, beta = theta[0], theta[1]
         distance = (columns(x, 1)[:, 0] - self.location).abs() / alpha
         # Not distance**beta: torch masks derivatives of pow where the exponent becomes zero.
-        power = (beta * distance.log()).exp()
+        away = distance > 0
+        power = torch.where(away, (beta * torch.where(away, distance, 1.0).log()).exp(), 0.0)
         return beta.log() - math.log(2) - alpha.log() - torch.lgamma(1 / beta) - power
 
     def loss(self, z: Tensor, theta: Tensor, domain: AnyDomain) -> Tensor | None:

@@ -97,9 +97,10 @@ class VonMisesFisher:
         kappa = (self.d - 1) * t.mean() / curvature
         of_kappa = ((self.d - 1) * t - (1 - t**2) * kappa) / curvature
         of_mu = (rows - t[:, None] * mu) / length
+        error = of_kappa.std().item() / math.sqrt(len(t))
         note = (
             "direction first, μ̂ = x̄/‖x̄‖, then κ by score matching (Mardia, Kent & Laha 2016): "
-            f"kappa = {kappa.item():.6g}"
+            f"kappa = {kappa.item():.6g}, standard error {error:.6g} (divisor n − 1)"
         )
         return PrescribedFit(kappa * mu, of_kappa[:, None] * mu + kappa * of_mu, note)
 
