@@ -14,6 +14,7 @@ from fits import SMALL, gaussian_rows, quick, weights
 from scorematching.data import from_array
 from scorematching.errors import InvalidInput
 from scorematching.fitting import fit
+from scorematching.settling import VALIDATIONS
 from scorematching.training import Record
 
 
@@ -65,7 +66,7 @@ def test_validation_rows_choose_the_weights() -> None:
     quick(x, 24, on_record=seen["held out"].append)
     quick(x, 24, {"validation_fraction": 0.0}, on_record=seen["none"].append)
     values = {k: [r.validation for r in v if r.validation is not None] for k, v in seen.items()}
-    assert len(values["given"]) == len(values["held out"]) == 12
+    assert len(values["given"]) == len(values["held out"]) == VALIDATIONS
     assert values["none"] == []
     assert min(values["given"]) != min(values["held out"])
 

@@ -43,12 +43,17 @@ class OwnNetSettings(_Section):
 
 
 class NoiseSettings(_Section):
-    """The range of noise levels, and the law of ln σ in training, for standardised rows."""
+    """The range of noise levels, and how they are weighted in training, for standardised rows.
+
+    "unit": unit weight on the network's output at ln σ ~ N(log_mean, log_std²). "likelihood": the
+    weight of maximum likelihood, at importance-sampled levels; see `objectives.LikelihoodTimes`.
+    """
 
     sigma_min: Positive = 0.01
     sigma_max: Positive = 20.0
     log_mean: Annotated[float, Field(allow_inf_nan=False)] = -1.2
     log_std: Positive = 1.2
+    weighting: Literal["unit", "likelihood"] = "unit"
 
     @model_validator(mode="after")
     def _ordered(self) -> NoiseSettings:
@@ -71,6 +76,7 @@ class TrainSettings(_Section):
     patience: Annotated[int, Field(ge=1)] | None = None
     checkpoint_every: Annotated[int, Field(ge=1)] = 500
     n_members: Annotated[int, Field(ge=1, le=64)] = 1
+    precision: Literal["full", "bfloat16", "float16"] = "full"
 
 
 class SampleSettings(_Section):

@@ -16,7 +16,7 @@ from scorematching.configuration import (
     TrainSettings,
     UNetSettings,
 )
-from scorematching.data import Dataset
+from scorematching.data import Dataset, Stream
 from scorematching.settling import VALIDATIONS, Choice, laid_over
 
 SMALLEST_IMAGE = 6
@@ -26,7 +26,7 @@ IMAGE_STEPS = 1500
 FEW_ROWS = 50
 
 
-def choose(data: Dataset, own_net: str | None = None) -> Choice:
+def choose(data: Dataset | Stream, own_net: str | None = None) -> Choice:
     """Settings for a data set; own_net names a network of the user's, used in place of ours."""
     event = data.schema.event
     if len(event) == 3 and SMALLEST_IMAGE <= min(event[1:]) <= max(event[1:]) <= LARGEST_IMAGE:
@@ -35,7 +35,7 @@ def choose(data: Dataset, own_net: str | None = None) -> Choice:
 
 
 def settled(
-    data: Dataset,
+    data: Dataset | Stream,
     own_net: str | None,
     configuration: Choice | Configuration | Mapping[str, Any] | None,
     max_steps: int | None,
@@ -63,7 +63,7 @@ def settled(
     return laid_over(choice, given, max_steps, own_net=own_net is not None, validation=validation)
 
 
-def _for_rows(data: Dataset, own_net: str | None) -> Choice:
+def _for_rows(data: Dataset | Stream, own_net: str | None) -> Choice:
     n, d = data.n, math.prod(data.schema.event)
     dropout = _row_dropout(n)
     width = int(min(512, max(192, 64 * math.ceil(4 * d / 64))))
@@ -101,7 +101,7 @@ def _for_rows(data: Dataset, own_net: str | None) -> Choice:
     )
 
 
-def _for_images(data: Dataset, own_net: str | None) -> Choice:
+def _for_images(data: Dataset | Stream, own_net: str | None) -> Choice:
     n, (_, height, width) = data.n, data.schema.event
     levels = 2 if max(height, width) <= 8 else 3
     channels = tuple(32 * 2**level for level in range(levels))

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from scorematching.likelihood import flow_log_density
 from scorematching.nets import ForClasses, NoisedBase, PreconditionedDenoiser, UnitOutputWeight
 from scorematching.noise import EDM, DenoiserScore, Process
-from scorematching.objectives import Times, ncsn
+from scorematching.objectives import Times, Weight, ncsn
 from scorematching.random import seeded
 from scorematching.shapes import event_size
 from scorematching.typing import Trace
@@ -24,10 +24,11 @@ BATCH = 1024
 
 @dataclass(frozen=True)
 class DenoisingLoss:
-    """The noise-conditional objective with unit weight on the network's output, a coordinate."""
+    """The noise-conditional objective a coordinate, at unit weight on the network's output or λ."""
 
     process: EDM
     times: Times
+    weight: Weight | None = None
 
     def __call__(
         self, module: nn.Module, batch: tuple[Tensor, ...], generator: torch.Generator
@@ -36,7 +37,7 @@ class DenoisingLoss:
         x = batch[0]
         conditional = denoiser if len(batch) == 1 else ForClasses(denoiser, batch[1])
         score = DenoiserScore(conditional, self.process)
-        weight = UnitOutputWeight(denoiser.base)
+        weight = self.weight or UnitOutputWeight(denoiser.base)
         loss = ncsn(score, x, self.process, weight, generator, times=self.times)
         return loss / event_size(x)
 

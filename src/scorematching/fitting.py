@@ -4,28 +4,28 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from scorematching.batched import process_of, trace_of
-from scorematching.configuration import Configuration, UNetSettings
-from scorematching.data import Dataset, as_dataset
+from scorematching.configuration import Configuration
+from scorematching.data import Dataset, Stream
 from scorematching.defaults import settled
 from scorematching.denoising import DenoisingLoss, FlowValidation, LevelLosses
 from scorematching.errors import InvalidInput
 from scorematching.fitted import FittedScore
-from scorematching.forms import Form, form_of, rows_like
-from scorematching.nets import GaussianBase, PreconditionedDenoiser
-from scorematching.objectives import LogNormalTimes
-from scorematching.preprocessing import preprocessing
-from scorematching.random import forked
-from scorematching.saved import build_net
+from scorematching.forms import rows_like
+from scorematching.objectives import ImportanceWeight, Likelihood, LikelihoodTimes, LogNormalTimes
+from scorematching.preparing import VALIDATION_ROWS as VALIDATION_ROWS
+from scorematching.preparing import Prepared, in_memory, streamed
 from scorematching.settling import Choice, training_settings
 from scorematching.shapes import event_size
-from scorematching.training import Interrupts, Record, logged, shown, train
+from scorematching.sources import Source, opened
+from scorematching.training import Interrupts, Record, joined, logged, shown, train
 from scorematching.training_rows import (
     absent_classes,
     at_most,
@@ -35,7 +35,6 @@ from scorematching.training_rows import (
     prepared,
 )
 
-VALIDATION_ROWS = 256
 CHECKPOINTS = "checkpoints"
 LOG = "log.jsonl"
 
@@ -51,6 +50,7 @@ def fit(
     label: str | None = None,
     positive: Collection[str] = (),
     bounds: Mapping[str, tuple[float | None, float | None]] | None = None,
+    stream: bool | None = None,
     net: nn.Module | None = None,
     configuration: Choice | Configuration | Mapping[str, Any] | None = None,
     time_limit: float | None = None,
@@ -65,21 +65,28 @@ def fit(
 ) -> FittedScore:
     """Fit a score model by denoising score matching over all noise levels.
 
-    The settings are chosen from the data; `FittedScore.reasons` says why.
+    The settings are chosen from the data; `FittedScore.reasons` says why. In a script started by
+    ``torchrun`` the processes fit one model together: see `training.train`.
 
     Parameters
     ----------
     x
         Rows: a NumPy array or tensor ``(n, *event)`` of event rank 0 to 4, a pandas, polars or
-        Arrow table, or a `data.Dataset` (what `data.read` returns for a file).
+        Arrow table, a `data.Dataset` or a `data.Stream`; or the path of a file or folder, as for
+        `data.read` and `data.stream`.
     labels
         For arrays: a class a row, to fit all classes in one conditional model.
     validation, validation_labels
         Rows to choose the best weights by, of the form of x, and their classes where x is an
         array with labels; a tenth of x by default.
     columns, drop, label, positive, bounds
-        For frames: the columns to use or leave out, the label column, and the columns that are
-        positive or bounded, ``{name: (low, high)}``.
+        For frames and paths: the columns to use or leave out, the label column, and the columns
+        that are positive or bounded, ``{name: (low, high)}``.
+    stream
+        For paths: whether to read the rows a group at a time, as they are needed, in place of all
+        at once. None does so where they would take more than 512 MiB as float64, and for folders of
+        Parquet or NPY files; ``reasons["rows"]`` says so. Besides the network it then holds 256 MiB
+        of rows, the group that is being read, and d × d numbers for d ≤ 2048 coordinates.
     net
         A module of the user's own in place of ours, trained in place: F(x, ln σ[, classes]) → like
         x, for rows x ``(n, *event)`` of unit variance, ln σ ``(n,)`` and classes ``(n,)``.
@@ -101,7 +108,7 @@ def fit(
     quiet
         Show no progress.
     on_record
-        Called with every `training.Record`.
+        Called with every `training.Record`; under ``torchrun``, in process 0.
     interrupts
         Stops after the current step when a signal arrives; see `training.Interrupts`.
 
@@ -118,48 +125,41 @@ def fit(
     RunLocked, CorruptCheckpoint, Interrupted, OSError
         With ``out``: see `training.train`.
     """
-    data = as_dataset(
-        x, labels, columns=columns, drop=drop, label=label, positive=positive, bounds=bounds
-    )
-    own_net = None if net is None else type(net).__name__
-    choice = settled(data, own_net, configuration, max_steps, validation=validation is not None)
-    settings = choice.configuration
-    training = training_settings(settings, seed, time_limit)
-    seed = training.seed
-    train_data, held_out = split_rows(data, validation, settings, seed, validation_labels)
-    shares = class_frequencies(data)  # held-out rows count as well
-    model, rows, notes = _prepare(train_data, shares, choice, seed, net, form_of(x), device)
-    for note in (*data.notes, *notes, *absent_classes(data)):
-        warnings.warn(note, UserWarning, stacklevel=2)
-    process = process_of(settings)
-    validate = level_losses = None
-    if held_out is not None:
-        few = at_most(held_out, VALIDATION_ROWS, seed)
-        values = dequantised(few, seed, enabled=settings.dequantise)
-        unseen = prepared(model.transform, values, few, model.denoiser.base.mean)
-        trace = trace_of(settings.likelihood, event_size(rows[0]))
-        validate = FlowValidation(process, trace, *unseen)
-        level_losses = LevelLosses.of(process, unseen, seed)
-    times = LogNormalTimes(settings.noise.log_mean, settings.noise.log_std)
-    folder = None if out is None else Path(out)
-    records = train(
-        model.denoiser,
-        DenoisingLoss(process, times),
-        rows,
-        training,
-        validate=validate,
-        level_losses=level_losses,
-        folder=None if folder is None else folder / CHECKPOINTS,
-        resume=resume,
-        interrupts=interrupts,
-    )
-    if folder is not None:
-        records = logged(records, folder / LOG)
-    for record in shown(records, quiet=quiet):
-        if on_record is not None:
-            on_record(record)
-    if folder is not None:
-        model.save(folder)
+    options = {"columns": columns, "drop": drop, "label": label}
+    options |= {"positive": positive, "bounds": bounds}
+    with joined() as processes:
+        source = opened(x, labels, stream, options)
+        own_net = None if net is None else type(net).__name__
+        validated = validation is not None
+        choice = settled(source.rows, own_net, configuration, max_steps, validation=validated)
+        choice = choice if source.reason is None else choice.because("rows", source.reason)
+        settings = choice.configuration
+        training = training_settings(settings, seed, time_limit)
+        ready = _prepared(source, validation, validation_labels, choice, training.seed, net, device)
+        if processes.first:
+            for note in ready.notes:
+                warnings.warn(note, UserWarning, stacklevel=2)
+        validate, level_losses = _validation(ready, settings, training.seed)
+        model, folder = ready.model, None if out is None else Path(out)
+        records = train(
+            model.denoiser,
+            loss_of(settings),
+            ready.rows,
+            training,
+            validate=validate,
+            level_losses=level_losses,
+            folder=None if folder is None else folder / CHECKPOINTS,
+            resume=resume,
+            interrupts=interrupts,
+            processes=processes,
+        )
+        if folder is not None and processes.first:
+            records = logged(records, folder / LOG)
+        for record in shown(records, quiet=quiet or not processes.first):
+            if on_record is not None and processes.first:
+                on_record(record)
+        if folder is not None:
+            processes.by_first(lambda: model.save(folder))
     return model
 
 
@@ -177,74 +177,64 @@ def split_rows(
     InvalidInput
         The validation rows are not like the data, or lack the labels that those have.
     """
+    given = _given(validation, validation_labels, data)
+    return hold_out(data, settings.validation_fraction, seed) if given is None else (data, given)
+
+
+def _given(validation: Any, labels: Any, data: Dataset | Stream) -> Dataset | None:
+    """The rows to validate by that the user gives, if any."""
     if validation is None:
-        if validation_labels is not None:
+        if labels is not None:
             raise InvalidInput("validation_labels are those of validation=…, which is not given.")
-        return hold_out(data, settings.validation_fraction, seed)
-    held_out = rows_like(validation, data.schema, validation_labels)
-    if data.labels is not None and held_out.labels is None:
+        return None
+    held_out = rows_like(validation, data.schema, labels)
+    if data.schema.label is not None and held_out.labels is None:
         raise InvalidInput(
             "the model is fitted with labels, and the validation rows have none: "
             "pass validation_labels=…, or a frame with the label column."
         )
-    return data, held_out
+    return held_out
 
 
-def _prepare(
-    data: Dataset,
-    frequencies: tuple[float, ...] | None,
+def loss_of(settings: Configuration) -> DenoisingLoss:
+    """What a configuration says is minimised."""
+    noise, process = settings.noise, process_of(settings)
+    if noise.weighting == "unit":
+        return DenoisingLoss(process, LogNormalTimes(noise.log_mean, noise.log_std))
+    times = LikelihoodTimes()
+    return DenoisingLoss(process, times, ImportanceWeight(Likelihood(), times))
+
+
+def _prepared(
+    source: Source,
+    validation: Any,
+    validation_labels: Any,
     choice: Choice,
     seed: int,
     net: nn.Module | None,
-    form: Form,
     device: str | torch.device,
-) -> tuple[FittedScore, tuple[Tensor, ...], tuple[str, ...]]:
-    """The model before training, the preprocessed rows to train it on, and what to warn of."""
-    settings = choice.configuration
-    values = dequantised(data, seed, enabled=settings.dequantise)
-    transform, notes = preprocessing(data, values)
-    rows = prepared(transform, values, data, _like(net, device))
-    own = net is not None
-    if net is None:
-        with forked(seed, "initialisation"):
-            net = build_net(settings, data.schema.event, len(frequencies or ()))
-    feed_base = isinstance(settings.net, UNetSettings)
-    denoiser = PreconditionedDenoiser(net, GaussianBase.fit(rows[0]), feed_base=feed_base)
-    denoiser = denoiser.to(rows[0].device)
-    if own:
-        _try_out(denoiser, rows, seed)
-    model = FittedScore(
-        denoiser, transform, data.schema, settings, choice.reasons, frequencies, form
-    )
-    return model, rows, notes
+) -> Prepared:
+    """The model and the rows of a source, with all there is to note."""
+    rows, settings = source.rows, choice.configuration
+    if isinstance(rows, Stream):
+        held_out = _given(validation, validation_labels, rows)
+        ready = streamed(rows, held_out, choice, seed, net, source.form, device)
+        return replace(ready, notes=(*rows.notes, *ready.notes))
+    train_data, held_out = split_rows(rows, validation, settings, seed, validation_labels)
+    shares = class_frequencies(rows)  # held-out rows count as well
+    ready = in_memory(train_data, held_out, shares, choice, seed, net, source.form, device)
+    return replace(ready, notes=(*rows.notes, *ready.notes, *absent_classes(rows)))
 
 
-def _like(net: nn.Module | None, device: str | torch.device) -> Tensor:
-    """An empty tensor of the device and of the net's dtype: float32, or float64 if its own is."""
-    double = net is not None and any(p.dtype == torch.float64 for p in net.parameters())
-    try:
-        return torch.empty(0, dtype=torch.float64 if double else torch.float32, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise InvalidInput(f"device {str(device)!r} cannot be used: {error}.") from error
-
-
-def _try_out(denoiser: PreconditionedDenoiser, rows: tuple[Tensor, ...], seed: int) -> None:
-    """Call a net of the user's on two rows, so that what it cannot take is said before training.
-
-    Raises
-    ------
-    InvalidInput
-        It raises, whatever that is, or returns another shape.
-    """
-    two = [each[:2] for each in rows]
-    try:
-        with torch.no_grad(), forked(seed, "trial"):
-            denoiser.eval()(two[0], two[0].new_ones(2), *two[1:])
-    except InvalidInput:
-        raise
-    except Exception as error:
-        shapes = [f"x {tuple(two[0].shape)}", "ln σ (2,)", *(["classes (2,)"] if two[1:] else [])]
-        raise InvalidInput(
-            f"the net cannot be called on {', '.join(shapes)} of {two[0].dtype}: "
-            f"{type(error).__name__}: {error}. It must take them and return a tensor like x."
-        ) from error
+def _validation(
+    ready: Prepared, settings: Configuration, seed: int
+) -> tuple[FlowValidation | None, LevelLosses | None]:
+    """What the best weights are chosen by, and the losses a noise level."""
+    if ready.held_out is None:
+        return None, None
+    model, process = ready.model, process_of(settings)
+    few = at_most(ready.held_out, VALIDATION_ROWS, seed)
+    values = dequantised(few, seed, enabled=settings.dequantise)
+    unseen = prepared(model.transform, values, few, model.denoiser.base.mean)
+    trace = trace_of(settings.likelihood, event_size(unseen[0]))
+    return FlowValidation(process, trace, *unseen), LevelLosses.of(process, unseen, seed)

@@ -14,7 +14,7 @@ from scorematching.configuration import (
     overridden,
 )
 from scorematching.errors import InvalidInput
-from scorematching.training import TrainingSettings
+from scorematching.training import Precision, TrainingSettings
 
 VALIDATIONS = 8
 VALIDATE_EVERY = "training.validate_every"
@@ -27,6 +27,10 @@ class Choice:
 
     configuration: Configuration
     reasons: dict[str, str]
+
+    def because(self, name: str, reason: str) -> Choice:
+        """The same choice with one more reason, the first to be told."""
+        return Choice(self.configuration, {name: reason, **self.reasons})
 
 
 def laid_over(
@@ -90,6 +94,7 @@ def laid_over(
             )
         settings = overridden(settings, {"training": {"n_members": 1}}, "the configuration")
         reasons.pop("training.n_members", None)
+    _check_weighting(settings, names)
     return Choice(_validated(settings, names, reasons, validation=validation), reasons)
 
 
@@ -109,7 +114,8 @@ def training_settings(
         raise InvalidInput(f"seed must be an integer: got {seed!r}.") from error
     members = settings.training.n_members
     return TrainingSettings(
-        **settings.training.model_dump(exclude={"n_members", "batch_size"}),
+        **settings.training.model_dump(exclude={"n_members", "batch_size", "precision"}),
+        precision=Precision(settings.training.precision),
         batch_size=settings.training.batch_size * members,
         seed=seed,
         time_limit=time_limit,
@@ -127,6 +133,15 @@ def _with_given(
         section, _, inner = name.partition(".")
         kept[name] = f"{values[section][inner] if inner else values[section]}: as given"
     return kept
+
+
+def _check_weighting(settings: Configuration, names: list[str]) -> None:
+    idle = [name for name in ("noise.log_mean", "noise.log_std") if name in names]
+    if settings.noise.weighting == "likelihood" and idle:
+        raise InvalidInput(
+            f"{' and '.join(idle)} have no effect with noise.weighting 'likelihood', whose levels "
+            "are drawn uniformly in ln σ: leave them out, or use weighting 'unit'."
+        )
 
 
 def _validated(

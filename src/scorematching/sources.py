@@ -3,58 +3,106 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from scorematching.data import Dataset, Stream, read
+from scorematching.data import Dataset, Stream, as_dataset, read
 from scorematching.data import stream as stream_of
 from scorematching.data.builtin import PREFIX
 from scorematching.data.groups import decoded_bytes, only_streamed
 from scorematching.data.selection import Bound, Selection
 from scorematching.errors import InvalidInput
+from scorematching.forms import Form, form_of
 
 #: Rows that would take more than this as float64 are streamed unless asked otherwise.
 STREAM_ABOVE = 512 * 1024**2
 
 
+@dataclass(frozen=True, eq=False)
+class Source:
+    """Rows, the form they came in, and why they are streamed, if they are."""
+
+    rows: Dataset | Stream
+    form: Form
+    reason: str | None = None
+
+
+def opened(x: Any, labels: Any, stream: bool | None, options: Mapping[str, Any]) -> Source:
+    """Rows of any form that `fit` takes.
+
+    Parameters
+    ----------
+    x, labels, stream
+        See `fitting.fit`.
+    options
+        Columns, drop, label, positive and bounds.
+
+    Raises
+    ------
+    InvalidInput, DataError
+        They are unusable, or an option does not apply to them.
+    """
+    if isinstance(x, str | Path):
+        if labels is not None:
+            raise InvalidInput("labels are for arrays: a file is read with label='NAME'.")
+        rows, reason = read_or_stream(x, stream, **options)
+        return Source(rows, Form.DATASET, reason)
+    if isinstance(x, Stream):
+        given = [name for name, value in {**options, "labels": labels}.items() if value]
+        if given or stream is False:
+            raise InvalidInput(
+                f"{', '.join(given) or 'stream=False'} cannot change a Stream: choose when it is "
+                "opened, data.stream(path, …)."
+            )
+        return Source(x, Form.DATASET, "streamed: as given")
+    if stream:
+        raise InvalidInput(
+            f"the rows are in memory as a {type(x).__name__}: stream=True is for a path."
+        )
+    return Source(as_dataset(x, labels, **options), form_of(x))
+
+
 def read_or_stream(
-    source: str | Path,
-    stream: bool | None = None,
-    *,
-    columns: Sequence[str] | None = None,
-    drop: Collection[str] = (),
-    label: str | None = None,
-    positive: Collection[str] = (),
-    bounds: Mapping[str, Bound] | None = None,
+    source: str | Path, stream: bool | None = None, **options: Any
 ) -> tuple[Dataset | Stream, str | None]:
     """The rows of a source in memory, or streamed; and why, where they are streamed.
 
     Parameters
     ----------
-    source, columns, drop, label, positive, bounds
+    source
         See `data.read` and `data.stream`.
     stream
         Whether to stream; None streams what takes more than `STREAM_ABOVE`, and folders of Parquet
         or NPY files.
+    options
+        Columns, drop, label, positive and bounds, as there.
 
     Raises
     ------
     InvalidInput, DataError
-        As those two; or the source cannot be streamed, or only that.
+        As those two; or the source cannot be streamed.
     """
-    options = {"columns": columns, "drop": drop, "label": label}
-    options |= {"positive": positive, "bounds": bounds}
     if isinstance(source, str) and source.startswith(PREFIX):
         if stream:
             raise InvalidInput(f"{source} is small, and read whole: it cannot be streamed.")
-        return read(source, **options), None  # type: ignore[arg-type]
-    path = Path(source)
+        return read(source, **options), None
+    reason = "streamed: as asked" if stream else None
     if stream is None:
-        reason = _reason(path, Selection(columns, drop, label, positive, bounds or {}))
-    else:
-        reason = "streamed: as asked" if stream else None
+        reason = _reason(Path(source), _selection(**options))
     if reason is None:
-        return read(source, **options), None  # type: ignore[arg-type]
-    return stream_of(source, **options), reason  # type: ignore[arg-type]
+        return read(source, **options), None
+    return stream_of(source, **options), reason
+
+
+def _selection(
+    columns: Sequence[str] | None = None,
+    drop: Collection[str] = (),
+    label: str | None = None,
+    positive: Collection[str] = (),
+    bounds: Mapping[str, Bound] | None = None,
+) -> Selection:
+    return Selection(columns, drop, label, positive, bounds or {})
 
 
 def _reason(path: Path, selection: Selection) -> str | None:

@@ -16,8 +16,8 @@ FLOORS = """
     cli          __main__
     report
     estimators
-    fitted fitting saved forms labelling preprocessing training_rows sources streaming surveying
-    batched      denoising    defaults  settling   configuration
+    fitted fitting preparing preprocessing saved forms labelling training_rows sources surveying
+    batched      denoising    defaults  settling   configuration  streaming
     evaluate     information  inverse
     likelihood   samplers
     training     estimation

@@ -4,6 +4,11 @@ from scorematching.objectives.dae import ReconstructionScore, ScoreReconstructio
 from scorematching.objectives.dsm import dsm
 from scorematching.objectives.esm import esm
 from scorematching.objectives.fd_ssm import fd_ssm
+from scorematching.objectives.importance import (
+    ImportanceWeight,
+    LikelihoodTimes,
+    TimesWithDensity,
+)
 from scorematching.objectives.ism import ism
 from scorematching.objectives.ncsn import ncsn
 from scorematching.objectives.ssm import ssm
@@ -20,13 +25,16 @@ from scorematching.objectives.weights import (
 __all__ = [
     "EDMWeight",
     "FlowMatching",
+    "ImportanceWeight",
     "Likelihood",
+    "LikelihoodTimes",
     "LogNormalTimes",
     "MinSNR",
     "ReconstructionScore",
     "ScoreReconstruction",
     "SigmaSquared",
     "Times",
+    "TimesWithDensity",
     "UniformLevels",
     "UniformTimes",
     "Weight",
