@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from time import process_time
@@ -159,7 +160,9 @@ def measure(case: Case, options: argparse.Namespace) -> tuple[list[str], str]:
     started = process_time()
     information = case.information()
     large = replicate(case, LARGE, options.replications, Sandwich())
-    small = replicate(case, SMALL, options.replications, Sandwich())
+    _progress(case, LARGE, large)
+    small = replicate(case, SMALL, options.small_replications, Sandwich())
+    _progress(case, SMALL, small)
     resampled = replicate(
         case, SMALL, options.bootstrap_replications, Bootstrap(options.bootstrap_draws)
     )
@@ -186,27 +189,40 @@ def main() -> None:
     )
     parser.add_argument("--cases", nargs="+", choices=known, default=list(known))
     parser.add_argument("--replications", type=int, default=2000, help="(default 2000)")
-    parser.add_argument("--bootstrap-replications", type=int, default=500, help="(default 500)")
+    parser.add_argument(
+        "--small-replications", type=int, default=2000, help=f"at n = {SMALL} (default 2000)"
+    )
+    parser.add_argument("--bootstrap-replications", type=int, default=300, help="(default 300)")
     parser.add_argument("--bootstrap-draws", type=int, default=200, help="(default 200)")
     parser.add_argument(
-        "--error-replications", type=int, default=300, help="at each other n (default 300)"
+        "--error-replications", type=int, default=200, help="at each other n (default 200)"
     )
     options = parser.parse_args()
-    with one_thread():
-        found = [measure(known[name], options) for name in options.cases]
     first = options.bootstrap_replications
     print(
         f"| coverage, % | parameter | truth | n = {LARGE:,} (aim 93.5–96.5) | n = {SMALL} "
         f"| n = {SMALL}, first {first} | bootstrap SE, the same {first} "
         f"| bootstrap percentiles, the same {first} |\n|---|---|---|---|---|---|---|---|"
     )
-    print("\n".join(line for lines, _ in found for line in lines))
+    found = []
+    with one_thread():
+        for name in options.cases:
+            lines, line = measure(known[name], options)
+            print("\n".join(lines), flush=True)
+            found.append(line)
     print(
         f"\n| density | error at n = {', '.join(map(str, sorted((LARGE, *SIZES))))} "
         f"| slope (aim −½ ± 0.05) | efficiency of each parameter, n = {LARGE:,} "
         "| processor s |\n|---|---|---|---|---|"
     )
-    print("\n".join(line for _, line in found))
+    print("\n".join(found))
+
+
+def _progress(case: Case, n: int, found: Replications) -> None:
+    rates = ", ".join(
+        f"{100 * rate:.1f}" for rate in coverage(found.intervals, case.theta).tolist()
+    )
+    print(f"{case.name}, n = {n}, {len(found.theta)} replications: {rates}%", file=sys.stderr)
 
 
 def _double(values: Sequence[object]) -> Tensor:
