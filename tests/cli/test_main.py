@@ -15,7 +15,17 @@ from scorematching import __version__
 from scorematching.cli import main as module
 from scorematching.cli.main import main
 
-COMMANDS = ("fit", "estimate", "sample", "loglik", "denoise", "report", "tensorboard", "demo")
+COMMANDS = (
+    "fit",
+    "estimate",
+    "sample",
+    "loglik",
+    "denoise",
+    "report",
+    "tensorboard",
+    "noise",
+    "demo",
+)
 SCRIPT = [sys.executable, "-m", "scorematching"]
 
 

@@ -16,6 +16,7 @@ from scorematching.data import Dataset
 from scorematching.denoising import LevelLosses
 from scorematching.fitted import FittedScore
 from scorematching.fitting import VALIDATION_ROWS
+from scorematching.forms import Form
 from scorematching.likelihood import FlowLogDensity
 from scorematching.nets import PreconditionedDenoiser
 from scorematching.report.effort import Effort
@@ -35,7 +36,7 @@ class Subject:
     name
         What the page calls it.
     model
-        Its samples come as a `Dataset`.
+        As `fit` gave it.
     train, held_out
         The rows that it was fitted to, and those that it was not, if there are any.
     chose
@@ -148,7 +149,7 @@ def gathered(
         All samples became non-finite.
     """
     model = subject.model
-    samples = model.sample(effort.samples, seed=seed)
+    samples = replace(model, form=Form.DATASET).sample(effort.samples, seed=seed)
     few = few_held_out(subject)
     some = at_most(subject.train, VALIDATION_ROWS, subject.seed)
     levels, losses = _losses(subject, some)
