@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from scorematching.configuration import UNetSettings
+from scorematching.configuration import Configuration, UNetSettings
 from scorematching.data import Dataset, Stream
 from scorematching.errors import InvalidInput
 from scorematching.fitted import FittedScore
@@ -18,11 +18,12 @@ from scorematching.random import forked
 from scorematching.saved import build_net
 from scorematching.settling import Choice
 from scorematching.streaming import PreparedGroups, positions
-from scorematching.surveying import constants
+from scorematching.surveying import constants, picked
 from scorematching.training import RowGroups
 from scorematching.training_rows import dequantised, prepared
 
 VALIDATION_ROWS = 256
+SHOWN_ROWS = 4096
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,10 +84,8 @@ def streamed(
 ) -> Prepared:
     """From a stream: validated by the rows given, or by some that are left out of training."""
     settings, like = choice.configuration, _like(net, device)
-    count = 0
-    if validation is None and settings.validation_fraction > 0:
-        count = max(1, min(VALIDATION_ROWS, int(data.n * settings.validation_fraction)))
-    left_out = positions(data.n, count, seed, "validation split")
+    left_out = _left_out(data, settings, seed, validated=validation is not None)
+    count = len(left_out)
     found = constants(data, left_out, seed, like.dtype, enabled=settings.dequantise)
     rows = PreparedGroups(data, found.transform, left_out, seed, settings.dequantise, like.dtype)
     counts = data.class_counts
@@ -98,11 +97,29 @@ def streamed(
         _try_out(denoiser, tuple(each.to(like.device) for each in rows.read(group)), seed)
     reasons = dict(choice.reasons)
     if count:
-        reasons["validation_fraction"] = f"{len(left_out)} rows held out choose the best weights"
+        reasons["validation_fraction"] = f"{count} rows held out choose the best weights"
     model = FittedScore(
         denoiser, found.transform, data.schema, settings, reasons, frequencies, form
     )
     return Prepared(model, rows, found.held_out if count else validation, found.notes)
+
+
+def split_stream(
+    data: Stream, validation: Dataset | None, settings: Configuration, seed: int
+) -> tuple[Dataset, Dataset | None]:
+    """At most `SHOWN_ROWS` of the rows that `streamed` trains on, and those it validates by."""
+    left_out = _left_out(data, settings, seed, validated=validation is not None)
+    some = positions(data.n, SHOWN_ROWS, seed, "shown rows")
+    train = picked(data, some[~torch.isin(some, left_out)])
+    return train, picked(data, left_out) if len(left_out) else validation
+
+
+def _left_out(data: Stream, settings: Configuration, seed: int, *, validated: bool) -> Tensor:
+    """The numbers of the rows to validate by, unless there are others for that."""
+    count = 0
+    if not validated and settings.validation_fraction > 0:
+        count = max(1, min(VALIDATION_ROWS, int(data.n * settings.validation_fraction)))
+    return positions(data.n, count, seed, "validation split")
 
 
 def _denoiser(

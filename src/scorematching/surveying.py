@@ -94,6 +94,19 @@ def constants(
     return Constants(transform, base, _joined(parts), notes)
 
 
+def picked(stream: Stream, numbers: Tensor) -> Dataset:
+    """The rows of the given numbers, ascending; only the groups that hold some are read."""
+    parts = []
+    for group, first in enumerate(firsts_of(stream)[:-1]):
+        some = inside(numbers, first, stream.sizes[group])
+        if len(some):
+            parts.append(subset(stream.read(group), some.numpy()))
+    joined = _joined(parts)
+    if joined is None:
+        raise InvalidInput("there are no rows to pick.")
+    return joined
+
+
 def _transform(
     stream: Stream, opened: tuple[Transform, ...], moments: Moments
 ) -> tuple[Compose, tuple[str, ...]]:

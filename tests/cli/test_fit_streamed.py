@@ -14,7 +14,7 @@ import pytest
 from pyarrow import parquet
 
 import scorematching as sm
-from cli.calls import TINY, Cli, rows
+from cli.calls import Cli, rows
 from scorematching import sources
 
 FEW = ("--max-steps", 6, "--label", "kind")
@@ -28,6 +28,7 @@ def large(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.usefixtures("page")
 def test_a_streamed_fit_says_so_reports_and_is_the_same_again(
     cli: Cli, tmp_path: Path, large: Path, tiny: Path
 ) -> None:
@@ -36,14 +37,13 @@ def test_a_streamed_fit_says_so_reports_and_is_the_same_again(
     assert call.status == 0, call.err
     found = call.json
     assert found["reasons"]["rows"] == "streamed: as asked"
-    assert "rows       streamed: as asked" in " ".join(call.err.split("\n")) or (
-        "streamed: as asked" in call.err
-    )
+    assert "streamed: as asked" in call.err
     assert any("not looked for" in note for note in found["notes"])
     assert found["held_out"]["rows"] == 40
     assert (run / "report.html").exists()
     assert cli("sample", run, "-n", 5, "--out", tmp_path / "s.csv").status == 0
-    assert cli("report", run, "--overwrite").status in (0, 2)
+    page = cli("report", run, "--out", tmp_path / "again.html")
+    assert page.status == 0, page.err
     again = cli(
         "fit", large, "--out", tmp_path / "b", "--stream", "--no-report", "--config", tiny, *FEW
     )
@@ -85,8 +85,9 @@ def test_two_processes_of_the_command_make_one_run(tmp_path: Path, large: Path, 
     torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m"]
     outputs = []
     for name, launch in (("one", ["-m"]), ("two", torchrun)):
-        command = [sys.executable, *launch, "scorematching", "fit", str(large), "--json", "--out",
-                   str(tmp_path / name), "--stream", "--config", str(tiny), *map(str, FEW)]  # fmt: skip
+        options = ["--json", "--stream", "--config", str(tiny), *map(str, FEW)]
+        words = ["scorematching", "fit", str(large), "--out", str(tmp_path / name), *options]
+        command = [sys.executable, *launch, *words]
         result = subprocess.run(
             command, env=environment, capture_output=True, text=True, timeout=250
         )
@@ -97,4 +98,3 @@ def test_two_processes_of_the_command_make_one_run(tmp_path: Path, large: Path, 
     assert outputs[0]["held_out"]["mean"] == pytest.approx(outputs[1]["held_out"]["mean"], abs=1e-4)
     logs = [(tmp_path / name / "log.jsonl").read_text().splitlines() for name in ("one", "two")]
     assert len(logs[0]) == len(logs[1]) == 6
-    assert TINY["training"]["n_members"] == 1

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from scorematching.data import Column, Dataset, ImageSchema, Kind, Schema, TableSchema
+from scorematching.data import Column, Dataset, ImageSchema, Kind, Schema, Stream, TableSchema
 from scorematching.data.tables import TABLE_ENDINGS
 from scorematching.data.writing import ARRAY_ENDINGS
 
 SHOWN = 6
 
 
-def described(data: Dataset) -> str:
+def described(data: Dataset | Stream) -> str:
     """Rows, columns and kinds on one line."""
     schema = data.schema
     if isinstance(schema, TableSchema):

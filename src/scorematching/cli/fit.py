@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -71,6 +72,16 @@ def fit(
             metavar="DATA",
             help="Rows to choose the best weights by. Default: a tenth of the rows of a table of "
             "50 or more, none of images.",
+            rich_help_panel=options.DATA_PANEL,
+        ),
+    ] = None,
+    stream: Annotated[
+        bool | None,
+        typer.Option(
+            "--stream/--no-stream",
+            help="Read the rows of a .parquet or .npy file or of a folder a group at a time, not "
+            "all at once. Default: where they take more than 512 MiB, and folders of such files.",
+            show_default=False,
             rich_help_panel=options.DATA_PANEL,
         ),
     ] = None,
@@ -165,6 +176,7 @@ def fit(
     """Fit a score model to DATA, by denoising score matching over all noise levels.
 
     The network, noise levels and steps are chosen from the data and printed with their reasons.
+    Several processes fit one model together under torchrun --nproc-per-node N -m scorematching fit.
     """
     given: dict[str, Any] = {
         "columns": None if columns is None else parsing.names("--columns", columns),
@@ -173,6 +185,7 @@ def fit(
         "positive": None if positive is None else parsing.names("--positive", positive),
         "bounds": None if bounds is None else parsing.bounds(bounds),
         "validation_data": validation_data,
+        "stream": stream,
         "seed": seed,
         "device": device,
         "max_steps": max_steps,
@@ -184,30 +197,42 @@ def fit(
 
     from scorematching.cli import plan
     from scorematching.cli.training import events, outcome, reported, trained
+    from scorematching.training import joined
 
     if tensorboard:
         from scorematching.training.events import writer_class
 
         writer_class()  # is it installed?
 
-    with messages.warnings_noted(), runs.held(out, dry_run=dry_run):
+    with joined() as processes, ExitStack() as stack:
+        if not processes.first:
+            messages = Messages(quiet=True)
+        stack.enter_context(messages.warnings_noted())
+        if processes.first:
+            stack.enter_context(runs.held(out, dry_run=dry_run))
         if resume:
             planned = plan.of_resumed(data, out, given, changes)
         else:
             planned = plan.of_new(data, out, given, changes)
         planned.tell(messages, out)
-        fields = {"command": "fit", "run": str(out), "dry_run": dry_run, "resumed": resume}
-        fields |= planned.fields()
         if dry_run:
             planned.try_out()
             messages.say("dry run", "nothing was written")
+            found: dict[str, Any] = {}
         else:
-            with events(out, enabled=tensorboard) as on_record:
-                model = trained(planned, out, messages, f"Go on: {_again(data, out)}", on_record)
+            with events(out, enabled=tensorboard and processes.first) as on_record:
+                model = trained(
+                    planned, out, messages, f"Go on: {_again(data, out)}", on_record,
+                    first=processes.first,
+                )  # fmt: skip
+            if not processes.first:
+                return
             scored = planned.scored(model)
-            fields |= outcome(scored, out, messages)
-            fields["report"] = reported(planned, model, out, messages, scored) if page else None
+            found = outcome(scored, out, messages)
+            found["report"] = reported(planned, model, out, messages, scored) if page else None
             messages.say("next", planned.next_command(out))
+        fields = {"command": "fit", "run": str(out), "dry_run": dry_run, "resumed": resume}
+        fields |= planned.fields() | found
         messages.result({**fields, "notes": messages.notes, "next": planned.next_command(out)})
 
 

@@ -20,10 +20,11 @@ from scorematching.cli.settings import (
     read_settings,
     source_of,
 )
-from scorematching.data import Dataset, TableSchema, read
+from scorematching.data import Dataset, Stream, TableSchema, read
 from scorematching.defaults import settled
 from scorematching.errors import InvalidInput
 from scorematching.settling import Choice, training_settings
+from scorematching.sources import read_or_stream
 
 if TYPE_CHECKING:
     from scorematching.fitted import FittedScore
@@ -46,7 +47,7 @@ class Plan:
     """
 
     source: str
-    data: Dataset
+    data: Dataset | Stream
     validation: Dataset | None
     settings: RunSettings
     device: str
@@ -109,7 +110,13 @@ class Plan:
         import torch
 
         from scorematching.preprocessing import preprocessing
+        from scorematching.surveying import constants
 
+        if isinstance(self.data, Stream):
+            spread = self.settings.configuration.dequantise
+            none = torch.empty(0, dtype=torch.int64)
+            constants(self.data, none, self.settings.options.seed, torch.float32, enabled=spread)
+            return
         preprocessing(self.data, torch.from_numpy(self.data.values))
 
     def fields(self) -> dict[str, Any]:
@@ -132,10 +139,13 @@ class Plan:
         }
 
     def split(self) -> tuple[Dataset, Dataset | None]:
-        """Rows to train on, and held-out rows that choose the weights, if any."""
+        """Rows to train on, some of them where they are streamed; held-out rows, if any."""
         from scorematching.fitting import split_rows
+        from scorematching.preparing import split_stream
 
         seed, configuration = self.settings.options.seed, self.settings.configuration
+        if isinstance(self.data, Stream):
+            return split_stream(self.data, self.validation, configuration, seed)
         return split_rows(self.data, self.validation, configuration, seed)
 
     def scored(self, model: FittedScore) -> FlowLogDensity | None:
@@ -166,8 +176,9 @@ def of_new(
     """
     runs.check_new(out)
     options = Options(**given)
-    data, validation = rows_of(source, options)
+    data, validation, reason = rows_of(source, options)
     choice = _choice(data, options, changes, validation is not None)
+    choice = choice if reason is None else choice.because("rows", reason)
     runs.torch_device(options.device)
     training_settings(choice.configuration, options.seed, options.time_limit)  # are they usable?
     settings = RunSettings(
@@ -195,7 +206,7 @@ def of_resumed(
     options = settings.options.model_copy(
         update={name: value for name, value in given.items() if name in FREE}
     )
-    data, validation = rows_of(source, options)
+    data, validation, _ = rows_of(source, options)
     check_same_rows(settings.data, source_of(source, data), out)
     now = _source_of_validation(options, validation)
     if now is not None:
@@ -217,10 +228,11 @@ def of_resumed(
     return Plan(source, data, validation, settings, options.device, True, started)
 
 
-def rows_of(source: str, options: Options) -> tuple[Dataset, Dataset | None]:
-    """The rows that the options of a run choose, and those to validate by."""
-    data = read(
+def rows_of(source: str, options: Options) -> tuple[Dataset | Stream, Dataset | None, str | None]:
+    """The rows that the options choose, those to validate by, and why they are streamed, if so."""
+    data, reason = read_or_stream(
         source,
+        options.stream,
         columns=options.columns,
         drop=options.drop or (),
         label=options.label,
@@ -228,8 +240,8 @@ def rows_of(source: str, options: Options) -> tuple[Dataset, Dataset | None]:
         bounds=options.bounds,
     )
     if options.validation_data is None:
-        return data, None
-    return data, read(options.validation_data, like=data.schema)
+        return data, None, reason
+    return data, read(options.validation_data, like=data.schema), reason
 
 
 def _source_of_validation(options: Options, validation: Dataset | None) -> Source | None:
@@ -239,7 +251,7 @@ def _source_of_validation(options: Options, validation: Dataset | None) -> Sourc
 
 
 def _choice(
-    data: Dataset, options: Options, changes: Mapping[str, Any] | None, validation: bool
+    data: Dataset | Stream, options: Options, changes: Mapping[str, Any] | None, validation: bool
 ) -> Choice:
     wanted = (changes or {}).get("training")
     steps = wanted.get("max_steps") if isinstance(wanted, Mapping) else None

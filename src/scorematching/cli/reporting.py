@@ -12,11 +12,12 @@ from scorematching.cli.plan import rows_of
 from scorematching.cli.progress import spinning
 from scorematching.cli.session import Messages
 from scorematching.cli.settings import FILE, Source, printable, read_settings, source_of
-from scorematching.data import Dataset, read
+from scorematching.data import Dataset, Stream, read
 from scorematching.errors import DataError, InvalidInput
 from scorematching.fitted import FittedScore
 from scorematching.fitting import split_rows
 from scorematching.likelihood import FlowLogDensity
+from scorematching.preparing import split_stream
 from scorematching.report.effort import effort_for
 from scorematching.report.facts import Facts, Subject, gathered
 from scorematching.report.page import figures_of_merit, page, write_page
@@ -65,7 +66,7 @@ def _rows_of_run(run: Path, data: str | None) -> tuple[str, Dataset, Dataset | N
     settings = read_settings(run)
     source = settings.data.name if data is None else data
     try:
-        rows, validation = rows_of(source, settings.options)
+        rows, validation, _ = rows_of(source, settings.options)
     except DataError as error:
         if data is not None:
             raise
@@ -75,7 +76,10 @@ def _rows_of_run(run: Path, data: str | None) -> tuple[str, Dataset, Dataset | N
         ) from error
     _check_same(settings.data, source_of(source, rows), run)
     seed = settings.options.seed
-    train, unseen = split_rows(rows, validation, settings.configuration, seed)
+    if isinstance(rows, Stream):
+        train, unseen = split_stream(rows, validation, settings.configuration, seed)
+    else:
+        train, unseen = split_rows(rows, validation, settings.configuration, seed)
     return source, train, unseen, seed
 
 

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from scorematching import __version__
 from scorematching.configuration import Configuration
-from scorematching.data import Dataset
+from scorematching.data import Dataset, Stream
 from scorematching.data.atomic import new_file
 from scorematching.errors import CorruptCheckpoint, InvalidInput
 
@@ -34,6 +34,7 @@ class Options(_Part):
     positive: list[str] | None = None
     bounds: dict[str, tuple[float | None, float | None]] | None = None
     validation_data: str | None = None
+    stream: bool | None = None
     seed: int = 0
     max_steps: int | None = None
     time_limit: float | None = None
@@ -60,9 +61,12 @@ class RunSettings(_Part):
     reasons: dict[str, str] = Field(default_factory=dict)
 
 
-def source_of(name: str, data: Dataset) -> Source:
+def source_of(name: str, data: Dataset | Stream) -> Source:
     """What identifies rows that were read: the same rows in the same order, wherever they lie."""
     digest = hashlib.sha256(json.dumps(data.schema.to_json(), sort_keys=True).encode())
+    if isinstance(data, Stream):
+        digest.update(data.digest.encode())
+        return Source(name=printable(name), rows=data.n, sha256=digest.hexdigest())
     digest.update(data.values.tobytes())
     if data.labels is not None:
         digest.update(data.labels.tobytes())

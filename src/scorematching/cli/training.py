@@ -31,6 +31,8 @@ def trained(
     messages: Messages,
     remedy: str,
     on_record: Callable[[Record], None] | None = None,
+    *,
+    first: bool = True,
 ) -> FittedScore:
     """The model of a plan, trained and saved in a folder, its settings written there first.
 
@@ -40,6 +42,8 @@ def trained(
         What to do after a signal has stopped it.
     on_record
         Called with the record of every step.
+    first
+        Whether this process, of those that train together, is the one that writes.
 
     Raises
     ------
@@ -49,7 +53,7 @@ def trained(
         As `fitting.fit`.
     """
     options = plan.settings.options
-    if not plan.resumed:
+    if first and not plan.resumed:
         write_settings(out, plan.settings)
     with Interrupts() as interrupts:
         try:
