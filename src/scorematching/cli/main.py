@@ -15,7 +15,17 @@ import typer
 from typer.main import get_command
 
 from scorematching import __version__
-from scorematching.cli import demo, denoise, estimate, fit, loglik, report, sample, tensorboard
+from scorematching.cli import (
+    demo,
+    denoise,
+    estimate,
+    fit,
+    loglik,
+    noise,
+    report,
+    sample,
+    tensorboard,
+)
 from scorematching.cli.session import Session
 from scorematching.cli.status import BAD_INPUT, BROKEN_PIPE, FINE, TERMINATED, ended_by
 
@@ -63,6 +73,7 @@ app.command("denoise", epilog=denoise.EPILOG)(denoise.denoise)
 app.command("report", epilog=report.EPILOG)(report.report)
 app.command("tensorboard", epilog=tensorboard.EPILOG)(tensorboard.tensorboard)
 app.command("estimate", epilog=estimate.EPILOG)(estimate.estimate)
+app.command("noise", epilog=noise.EPILOG)(noise.noise)
 app.command("demo", epilog=demo.EPILOG)(demo.demo)
 
 

@@ -1,5 +1,6 @@
 """How data are turned into noise, x_t = α(t) x + σ(t) z, and the way back by Tweedie's formula."""
 
+from scorematching.noise.advice import NoiseAdvice, advise, advise_for
 from scorematching.noise.cosine import Cosine
 from scorematching.noise.edm import EDM
 from scorematching.noise.kernels import GaussianKernel, LaplaceKernel, NoiseKernel
@@ -20,6 +21,7 @@ from scorematching.noise.tweedie import (
     score_from_velocity,
     velocity_from_score,
 )
+from scorematching.noise.unconditional import UnconditionalScore
 from scorematching.noise.ve import VE
 from scorematching.noise.vp import VP
 
@@ -32,6 +34,7 @@ __all__ = [
     "GaussianKernel",
     "Ladder",
     "LaplaceKernel",
+    "NoiseAdvice",
     "NoiseKernel",
     "Process",
     "ScoreDenoiser",
@@ -39,7 +42,10 @@ __all__ = [
     "SquareRoot",
     "StraightLine",
     "SubVP",
+    "UnconditionalScore",
     "VelocityScore",
+    "advise",
+    "advise_for",
     "denoiser_from_score",
     "noise_from_score",
     "score_from_denoiser",
