@@ -123,7 +123,9 @@ def main() -> None:
     parser.add_argument("--sides", type=int, nargs="+", default=[8, 28], help="pixels (8 28)")
     parser.add_argument("--repeats", type=int, default=15, help="pairs of runs (default 15)")
     options = parser.parse_args()
-    print("| images | what | time over the bare network's, median (quartiles) | aim | processor ms |")
+    print(
+        "| images | what | time over the bare network's, median (quartiles) | aim | processor ms |"
+    )
     print("|---|---|---|---|---|")
     with one_thread():
         for side in options.sides:

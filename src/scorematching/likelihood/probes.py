@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from scorematching.errors import InvalidInput
-from scorematching.hutchinson import HutchPlusPlus, Hutchinson, Probes, Rademacher, check_count
+from scorematching.hutchinson import Hutchinson, HutchPlusPlus, Probes, Rademacher, check_count
 from scorematching.random import seeded
 from scorematching.typing import Score
 
