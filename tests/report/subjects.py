@@ -67,7 +67,8 @@ def subject(kind: str) -> Subject:
     data = as_dataset(x, **options)
     train, held_out = split_rows(data, None, model.configuration, 0)
     log = tuple(vars(each) for each in records)
-    return Subject(f"runs/{EVIL}", model, train, held_out, held_out is not None, EVIL, log, 0)
+    chose = held_out is not None
+    return Subject(f"runs/{EVIL}", model, train, held_out, chose, EVIL, EVIL, records=log)
 
 
 @cache

@@ -125,9 +125,9 @@ def test_a_page_says_what_is_good_and_bad_and_why_settings_are_so() -> None:
         ("plane", ["Score and density"]),
         ("classes in the plane", ["Class 0: score", "Class 1: log-density"]),
         ("numbers", ["Density"]),
-        ("images", ["Images of the data, by class", "training image 1"]),
+        ("images", ["Images of the data, by class", "4 training images with noise"]),
         ("signals", ["held-out rows with noise"]),
-        ("colours", ["held-out image 1"]),
+        ("colours", ["4 held-out images with noise"]),
     ],
 )
 def test_each_kind_of_data_has_the_sections_that_it_needs(kind: str, sections: list[str]) -> None:

@@ -46,23 +46,20 @@ def subject_of(
     InvalidInput
         The rows are not to be found, or are not those of the run.
     """
-    if (run / FILE).exists():
-        source, train, unseen, seed = _rows_of_run(run, data)
-    else:
-        source, train, seed = data or "", _rows_of_python(run, model, data), 0
-        unseen = None
+    found = _of_run(run, model, data) if (run / FILE).exists() else _of_python(run, model, data)
+    if not (run / FILE).exists():
         messages.note(
             f"{run} was fitted from Python, so which rows were held out is not known: all of "
-            f"{source} count as training rows."
+            f"{found.source} count as training rows."
         )
-    chose = unseen is not None
-    if held_out is not None:
-        unseen, chose = read(held_out, like=model.schema), False
-        _check_labels(model, unseen, held_out)
-    return Subject(str(run), model, train, unseen, chose, source, read_log(run / runs.LOG), seed)
+    if held_out is None:
+        return found
+    unseen = read(held_out, like=model.schema)
+    _check_labels(model, unseen, held_out)
+    return replace(found, held_out=unseen, chose=False)
 
 
-def _rows_of_run(run: Path, data: str | None) -> tuple[str, Dataset, Dataset | None, int]:
+def _of_run(run: Path, model: FittedScore, data: str | None) -> Subject:
     settings = read_settings(run)
     source = settings.data.name if data is None else data
     try:
@@ -75,12 +72,16 @@ def _rows_of_run(run: Path, data: str | None) -> tuple[str, Dataset, Dataset | N
             "another folder, say where by --data."
         ) from error
     _check_same(settings.data, source_of(source, rows), run)
-    seed = settings.options.seed
+    seed, streamed = settings.options.seed, isinstance(rows, Stream)
     if isinstance(rows, Stream):
         train, unseen = split_stream(rows, validation, settings.configuration, seed)
     else:
         train, unseen = split_rows(rows, validation, settings.configuration, seed)
-    return source, train, unseen, seed
+    log = read_log(run / runs.LOG)
+    return Subject(
+        str(run), model, train, unseen, unseen is not None, source, described(rows), streamed,
+        log, seed,
+    )  # fmt: skip
 
 
 def _check_same(before: Source, now: Source, run: Path) -> None:
@@ -92,14 +93,15 @@ def _check_same(before: Source, now: Source, run: Path) -> None:
         )
 
 
-def _rows_of_python(run: Path, model: FittedScore, data: str | None) -> Dataset:
+def _of_python(run: Path, model: FittedScore, data: str | None) -> Subject:
     if data is None:
         raise InvalidInput(
             f"{run} was fitted from Python, so its rows are not known here. Give them by --data."
         )
     rows = read(data, like=model.schema)
     _check_labels(model, rows, data)
-    return rows
+    log = read_log(run / runs.LOG)
+    return Subject(str(run), model, rows, None, False, data, described(rows), records=log)
 
 
 def _check_labels(model: FittedScore, rows: Dataset, source: str) -> None:
@@ -162,7 +164,7 @@ def _about(subject: Subject, facts: Facts, wanted: Wanted) -> list[tuple[str, st
     last = subject.records[-1] if subject.records else {}
     steps, seconds, skipped = (last.get(name) for name in ("step", "seconds", "skipped"))
     found = [
-        ("Data", f"{printable(subject.source)}: {described(subject.train)}"),
+        ("Data", f"{printable(subject.source)}: {subject.described}"),
         ("Rows", _rows_words(subject)),
         ("Network", f"{f'{members} × ' if members > 1 else ''}{kind}, {parameters:,} parameters"),
     ]
@@ -177,6 +179,9 @@ def _about(subject: Subject, facts: Facts, wanted: Wanted) -> list[tuple[str, st
 
 def _rows_words(subject: Subject) -> str:
     held_out = subject.held_out
+    if subject.streamed:
+        held = "" if held_out is None else f"; {held_out.n:,} held out"
+        return f"a random {subject.train.n:,} of those trained on are looked at{held}"
     if held_out is None:
         return f"{subject.train.n:,}, all trained on"
     how = "which chose the best weights" if subject.chose else "which the fit knew nothing of"

@@ -105,14 +105,16 @@ def reported(
     scored: FlowLogDensity | None,
 ) -> str | None:
     """Write the report page of a run that has just ended; its path, or None if there is none."""
+    from scorematching.cli.describe import described
     from scorematching.cli.reporting import PAGE, Wanted, write_report
+    from scorematching.data import Stream
     from scorematching.report.facts import Subject
 
     options = plan.settings.options
     train, held_out = plan.split()
     subject = Subject(
         str(out), model, train, held_out, held_out is not None, plan.source,
-        read_log(out / runs.LOG), options.seed,
+        described(plan.data), isinstance(plan.data, Stream), read_log(out / runs.LOG), options.seed,
     )  # fmt: skip
     try:
         write_report(subject, out / PAGE, Wanted(device=plan.device), messages, scored)

@@ -41,8 +41,10 @@ class Subject:
         The rows that it was fitted to, and those that it was not, if there are any.
     chose
         Whether the held-out rows chose the best weights.
-    source
-        Where the rows came from.
+    source, described
+        Where the rows came from, and what is there, in words.
+    streamed
+        Whether there are more training rows than these, which are a random part.
     records
         The log of the run: the fields of `training.Record` a step.
     seed
@@ -55,6 +57,8 @@ class Subject:
     held_out: Dataset | None = None
     chose: bool = True
     source: str = ""
+    described: str = ""
+    streamed: bool = False
     records: tuple[Mapping[str, Any], ...] = ()
     seed: int = 0
 

@@ -69,7 +69,7 @@ def _denoised_images(facts: Facts) -> list[Block]:
     source, kind = unseen(facts, through.ROWS)
     found = through.through(model, source, through.image_levels(model))
     body = [
-        [f"{kind} image {k + 1}", *(above + below for above, below in cells)]
+        [str(k + 1), *(above + below for above, below in cells)]
         for k, cells in enumerate(through.image_rows(found, span(facts)))
     ]
     words = (
@@ -77,7 +77,7 @@ def _denoised_images(facts: Facts) -> list[Block]:
         "there is less noise: first the model can only guess an average, at last it finds the "
         "image."
     )
-    head = ["", *(f"σ = {level:.2g}" for level in found.levels)]
+    head = ["σ", *(f"{level:.2g}" for level in found.levels)]
     return [Words(words), Table("Images through the noise levels", head, body, numbers=False)]
 
 

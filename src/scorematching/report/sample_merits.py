@@ -119,6 +119,8 @@ def _copies(facts: Facts) -> Merit:
         f"{100 * COPY_QUANTILE:.0f} % is what new rows of the same law would give. Samples that "
         "crowd where data are dense give more without copying; blurred samples give less."
     )
+    if facts.subject.streamed:
+        bad += f" Only a random {facts.subject.train.n:,} of the training rows were looked at."
     if found is None:
         verdict = "Many rows of the data repeat each other exactly, so a copy cannot be told."
         return Merit("copies", name, None, None, "no test", Reading.OPEN, verdict, good, bad)
