@@ -104,7 +104,7 @@ def of_steps(n_levels: int, ratio: float, steps: int, step: float, *, given: boo
             "27 times, 30 steps a level at a ratio of 1.04."
         )
     else:
-        why += ": the shares of far modes erred by 0.01 in one and two dimensions, 0.02 in ten."
+        why += ": the shares of far modes erred by 0.01 in one, two and ten dimensions."
     return Reason("n_steps_each", str(steps), why)
 
 
