@@ -21,7 +21,9 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor
-from torch.utils._pytree import tree_flatten, tree_map
+from torch.utils._pytree import tree_flatten, tree_map, tree_unflatten
+
+from scorematching.estimation.slopes import Slopes, joined, parts_of
 
 Function = Callable[..., Any]
 Rule = Callable[[Function, tuple[Any, ...], dict[str, Any]], Any]
@@ -32,18 +34,18 @@ class Unsupported(Exception):
 
 
 class Jet(Tensor):
-    """f with ∂_{lⱼ}f ``(d, *shape)`` and Gf, like f.
+    """f with ∂_{lⱼ}f and Gf, like f.
 
-    A tensor that looks like f to the code it passes through. Not to be kept: `value`, `slopes` and
+    A tensor that looks like f to the code it passes through, and is not to be kept: `value` and
     `generated` are plain tensors.
     """
 
     value: Tensor
-    slopes: Tensor
+    slopes: Slopes
     generated: Tensor
 
     @staticmethod
-    def __new__(cls, value: Tensor, slopes: Tensor, generated: Tensor) -> Jet:
+    def __new__(cls, value: Tensor, slopes: Slopes, generated: Tensor) -> Jet:
         jet = value.as_subclass(cls)
         jet.value, jet.slopes, jet.generated = value, slopes, generated
         return jet
@@ -71,11 +73,6 @@ def rule_of(*functions: Function) -> Callable[[Rule], Rule]:
         return rule
 
     return register
-
-
-def jets_in(tree: Any) -> list[Jet]:
-    """The jets among nested arguments."""
-    return [leaf for leaf in tree_flatten(tree)[0] if isinstance(leaf, Jet)]
 
 
 def values_in(tree: Any) -> Any:
@@ -110,7 +107,7 @@ class Opened:
         leaves = list(self.leaves)
         for place, part in zip(self.places, parts, strict=True):
             leaves[place] = part
-        args, kwargs = torch.utils._pytree.tree_unflatten(leaves, self.spec)
+        args, kwargs = tree_unflatten(leaves, self.spec)
         return self.func(*args, **kwargs)
 
     def at(self, place: int, part: Tensor) -> tuple[Tensor, ...]:
@@ -141,23 +138,33 @@ def by_nested_passes(func: Function, args: tuple[Any, ...], kwargs: dict[str, An
     try:
         generated = along(tuple(jet.generated for jet in opened.jets))(*values)
         slopes = []
-        for j in range(len(opened.jets[0].slopes)):
-            tangents = tuple(jet.slopes[j] for jet in opened.jets)
+        for tangents in zip(*(jet.slopes.dense() for jet in opened.jets), strict=True):
             slope, curvature = torch.func.jvp(along(tangents), values, tangents)[:2]
             slopes.append(slope)
             generated = tree_map(torch.add, generated, curvature)
         stacked = tree_map(lambda *each: torch.stack(each), slopes[0], *slopes[1:])
     except RuntimeError as error:
         raise Unsupported(f"{name} has no forward derivative") from error
-    return jet_of(value, stacked, generated)
+    return jet_of(value, parts_of(opened.jets[0].slopes.d, stacked, None), generated)
 
 
 def linear(func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """f is linear in its first argument; others only say how."""
+    return _linear(func, args, kwargs, selects=False)
+
+
+def selecting(func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """f picks or rearranges entries of its first argument, the same in each row."""
+    indices = args[1] if len(args) > 1 and isinstance(args[1], tuple) else args[1:]
+    several = sum(isinstance(each, Tensor | list) for each in indices) > 1
+    return _linear(func, args, kwargs, selects=not several)
+
+
+def _linear(func: Function, args: tuple[Any, ...], kwargs: dict[str, Any], *, selects: bool) -> Any:
     jet = args[0]
-    if not isinstance(jet, Jet):
-        return func(*values_in(args), **values_in(kwargs))
     rest, options = values_in(args[1:]), values_in(kwargs)
+    if not isinstance(jet, Jet):
+        return func(jet, *rest, **options)
     value = func(jet.value, *rest, **options)
     if not carries(value):
         return value
@@ -165,59 +172,47 @@ def linear(func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any
     def apply(part: Tensor) -> Any:
         return func(part, *rest, **options)
 
-    return jet_of(value, torch.vmap(apply)(jet.slopes), apply(jet.generated))
+    slopes = jet.slopes.selected(apply, value) if selects else jet.slopes.mapped(apply)
+    return jet_of(value, slopes, apply(jet.generated))
 
 
-def joined(func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def putting_together(func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Jet:
     """f puts tensors together: each takes its derivatives along, plain ones have none."""
-    parts, rest = args[0], args[1:]
-    d = len(jets_in(parts)[0].slopes)
-
-    def slopes_of(part: Tensor) -> Tensor:
-        return part.slopes if isinstance(part, Jet) else part.new_zeros(()).expand(d, *part.shape)
-
-    def generated_of(part: Tensor) -> Tensor:
-        return part.generated if isinstance(part, Jet) else torch.zeros_like(part)
+    parts, rest = list(args[0]), args[1:]
 
     def apply(*tensors: Tensor) -> Tensor:
         return cast(Tensor, func(tensors, *rest, **kwargs))
 
-    return Jet(
-        apply(*values_in(list(parts))),
-        torch.vmap(apply)(*map(slopes_of, parts)),
-        apply(*map(generated_of, parts)),
-    )
+    value = apply(*values_in(parts))
+    slopes = [part.slopes if isinstance(part, Jet) else part for part in parts]
+    generated = [
+        part.generated if isinstance(part, Jet) else torch.zeros_like(part) for part in parts
+    ]
+    return Jet(value, joined(slopes, apply, value), apply(*generated))
 
 
-def multilinear(func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def multilinear(func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Jet:
     """f is linear in each of its tensors: G(uv) = u Gv + v Gu + 2 Σⱼ ∂_{lⱼ}u ∂_{lⱼ}v."""
     opened = Opened(func, args, kwargs)
-    jets = opened.jets
+    jets, d = opened.jets, opened.jets[0].slopes.d
+    dense = [jet.slopes.dense() for jet in jets]
     value = opened(*(jet.value for jet in jets))
-    slopes, generated = None, None
+    slopes, generated = value.new_zeros(()), value.new_zeros(())
     for k, jet in enumerate(jets):
         dims = tuple(0 if place == k else None for place in range(len(jets)))
-        slope = torch.vmap(opened, dims)(*opened.at(k, jet.slopes))
-        curved = opened(*opened.at(k, jet.generated))
-        slopes = slope if slopes is None else slopes + slope
-        generated = curved if generated is None else generated + curved
+        slopes = slopes + torch.vmap(opened, dims)(*opened.at(k, dense[k]))
+        generated = generated + opened(*opened.at(k, jet.generated))
         for other in range(k):
             pair = tuple(0 if place in (k, other) else None for place in range(len(jets)))
-            parts = list(opened.at(k, jet.slopes))
-            parts[other] = jets[other].slopes
+            parts = list(opened.at(k, dense[k]))
+            parts[other] = dense[other]
             generated = generated + 2 * torch.vmap(opened, pair)(*parts).sum(0)
-    return jet_of(value, slopes, generated)
-
-
-def lifted(slopes: Tensor, ndim: int) -> Tensor:
-    """Slopes ``(d, *shape)`` with the rank of the shape raised to ndim for broadcasting."""
-    missing = ndim + 1 - slopes.ndim
-    return slopes.reshape(slopes.shape[0], *(1,) * missing, *slopes.shape[1:])
+    return Jet(value, Slopes(d, slopes), generated)
 
 
 def elementwise(jet: Jet, value: Tensor, first: Tensor, second: Tensor | float) -> Jet:
     """h(f) from h, h' and h'' at f."""
     generated = first * jet.generated
     if isinstance(second, Tensor) or second:
-        generated = generated + second * jet.slopes.square().sum(0)
-    return Jet(value, first * jet.slopes, generated)
+        generated = generated + second * jet.slopes.dot(jet.slopes)
+    return Jet(value, jet.slopes.times(first), generated)

@@ -18,13 +18,14 @@ from scorematching.estimation.jet import (
     Jet,
     Unsupported,
     elementwise,
-    joined,
-    lifted,
     linear,
     multilinear,
+    putting_together,
     rule_of,
+    selecting,
     values_in,
 )
+from scorematching.estimation.slopes import Slopes
 
 Arguments = tuple[Any, ...]
 Options = dict[str, Any]
@@ -40,17 +41,22 @@ def named(*names: str) -> list[Function]:
 rule_of(
     *named(
         "__getitem__ reshape view view_as reshape_as flatten unflatten unsqueeze squeeze transpose",
-        "swapaxes permute movedim moveaxis sum mean cumsum flip roll expand expand_as broadcast_to",
-        "repeat repeat_interleave tile contiguous clone to double type_as narrow select",
-        "index_select gather take_along_dim diagonal diag_embed tril triu unbind split chunk",
-        "tensor_split hsplit diff neg negative __neg__ positive trace",
+        "swapaxes permute movedim moveaxis expand expand_as broadcast_to tile repeat contiguous",
+        "clone to double type_as narrow select index_select unbind split chunk tensor_split hsplit",
     ),
     Tensor.T.__get__,  # type: ignore[attr-defined]
     Tensor.mT.__get__,  # type: ignore[attr-defined]
     Tensor.__iter__,
+)(selecting)
+
+rule_of(
+    *named(
+        "sum mean cumsum flip roll repeat_interleave gather take_along_dim diagonal diag_embed",
+        "tril triu diff trace",
+    )
 )(linear)
 
-rule_of(*named("cat concat concatenate stack hstack vstack column_stack"))(joined)
+rule_of(*named("cat concat concatenate stack hstack vstack column_stack"))(putting_together)
 
 rule_of(
     *named(
@@ -62,12 +68,26 @@ rule_of(
 @rule_of(
     *named(
         "detach new_zeros new_ones new_full new_tensor new_empty zeros_like ones_like full_like",
-        "empty_like sign sgn floor ceil round trunc",
+        "empty_like",
     )
 )
 def constant(func: Function, args: Arguments, kwargs: Options) -> Any:
-    """f does not depend on the value of its argument, or by steps only."""
+    """f does not depend on the value of its argument, or is not to be differentiated."""
     return func(*values_in(args), **values_in(kwargs))
+
+
+@rule_of(*named("sign sgn floor ceil round trunc"))
+def steps(func: Function, args: Arguments, kwargs: Options) -> Jet:
+    """f varies by steps only: its derivatives are zero."""
+    value = func(*values_in(args), **kwargs)
+    return Jet(value, args[0].slopes.times(0.0), torch.zeros_like(value))
+
+
+@rule_of(*named("neg negative __neg__ positive"))
+def negative(func: Function, args: Arguments, kwargs: Options) -> Jet:
+    """±f."""
+    (f,) = args
+    return Jet(func(f.value), f.slopes.times(func(1.0 * f.value.new_ones(()))), func(f.generated))
 
 
 def two(args: Arguments, kwargs: Options) -> tuple[Any, Any]:
@@ -83,36 +103,37 @@ def two(args: Arguments, kwargs: Options) -> tuple[Any, Any]:
     return args[0], args[1]
 
 
-@rule_of(*named("add", "__add__", "__radd__"))
+@rule_of(*named("add __add__ __radd__"))
 def add(func: Function, args: Arguments, kwargs: Options) -> Jet:
     """f + g."""
     f, g = two(args, kwargs)
     if not isinstance(f, Jet):
         f, g = g, f
-    value = torch.add(f.value, g.value if isinstance(g, Jet) else g)
-    slopes, generated = lifted(f.slopes, value.ndim), f.generated
     if isinstance(g, Jet):
-        return Jet(value, slopes + lifted(g.slopes, value.ndim), generated + g.generated)
-    if value.shape != f.value.shape:
-        slopes, generated = slopes.expand(-1, *value.shape), generated.expand(value.shape)
-    return Jet(value, slopes, generated)
+        value = f.value + g.value
+        return Jet(value, f.slopes.plus(g.slopes, value.shape), f.generated + g.generated)
+    value = f.value + g
+    if value.shape == f.value.shape:
+        return Jet(value, f.slopes, f.generated)
+    ones = torch.ones_like(value)
+    return Jet(value, f.slopes.times(ones, value.ndim), f.generated * ones)
 
 
-@rule_of(*named("sub", "subtract", "__sub__"))
+@rule_of(*named("sub subtract __sub__"))
 def subtract(func: Function, args: Arguments, kwargs: Options) -> Any:
     """f − g."""
     f, g = two(args, kwargs)
     return f + (-g)
 
 
-@rule_of(*named("rsub", "__rsub__"))
+@rule_of(*named("rsub __rsub__"))
 def reversed_subtract(func: Function, args: Arguments, kwargs: Options) -> Any:
     """g − f."""
     f, g = two(args, kwargs)
     return g + (-f)
 
 
-@rule_of(*named("mul", "multiply", "__mul__", "__rmul__"))
+@rule_of(*named("mul multiply __mul__ __rmul__"))
 def multiply(func: Function, args: Arguments, kwargs: Options) -> Jet:
     """f g, with G(fg) = f Gg + g Gf + 2 Σⱼ ∂ⱼf ∂ⱼg."""
     f, g = two(args, kwargs)
@@ -120,24 +141,24 @@ def multiply(func: Function, args: Arguments, kwargs: Options) -> Jet:
         f, g = g, f
     if not isinstance(g, Jet):
         value = f.value * g
-        return Jet(value, lifted(f.slopes, value.ndim) * g, f.generated * g)
+        return Jet(value, f.slopes.times(g, value.ndim), f.generated * g)
     value = f.value * g.value
-    df, dg = lifted(f.slopes, value.ndim), lifted(g.slopes, value.ndim)
-    generated = f.generated * g.value + f.value * g.generated + 2 * (df * dg).sum(0)
-    return Jet(value, torch.addcmul(df * g.value, dg, f.value), generated)
+    df, dg = f.slopes.lifted(value.ndim), g.slopes.lifted(value.ndim)
+    slopes = df.times(g.value).plus(dg.times(f.value), value.shape)
+    generated = f.generated * g.value + f.value * g.generated + 2 * df.dot(dg)
+    return Jet(value, slopes, generated)
 
 
-@rule_of(*named("div", "divide", "true_divide", "__truediv__", "__div__"))
+@rule_of(*named("div divide true_divide __truediv__ __div__"))
 def divide(func: Function, args: Arguments, kwargs: Options) -> Any:
     """f/g."""
     f, g = two(args, kwargs)
     if isinstance(g, Jet):
         return f * g**-1
-    value = f.value / g
-    return Jet(value, lifted(f.slopes, value.ndim) / g, f.generated / g)
+    return f * (1 / g)
 
 
-@rule_of(*named("__rdiv__", "__rtruediv__", "rdiv"))
+@rule_of(*named("__rdiv__ __rtruediv__ rdiv"))
 def reversed_divide(func: Function, args: Arguments, kwargs: Options) -> Any:
     """g/f."""
     f, g = two(args, kwargs)
@@ -150,7 +171,7 @@ def reciprocal(func: Function, args: Arguments, kwargs: Options) -> Any:
     return args[0] ** -1
 
 
-@rule_of(*named("pow", "__pow__", "square", "float_power"))
+@rule_of(*named("pow __pow__ square float_power"))
 def power(func: Function, args: Arguments, kwargs: Options) -> Any:
     """fᶜ: c f^{c−1} and c(c−1) f^{c−2}, without 0 · ∞ for whole numbers c; cᵍ as exp(g ln c)."""
     f, c = (args[0], 2) if len(args) == 1 else two(args, kwargs)
@@ -188,15 +209,15 @@ def where(func: Function, args: Arguments, kwargs: Options) -> Any:
     def of(part: Any, which: Callable[[Jet], Tensor]) -> Tensor:
         return which(part) if isinstance(part, Jet) else value.new_zeros(())
 
-    slopes = torch.where(
-        condition,
-        of(f, lambda jet: lifted(jet.slopes, value.ndim)),
-        of(g, lambda jet: lifted(jet.slopes, value.ndim)),
-    )
+    def slopes_of(jet: Jet) -> Tensor:
+        return jet.slopes.lifted(value.ndim).dense()
+
+    d = (f if isinstance(f, Jet) else g).slopes.d
+    slopes = torch.where(condition, of(f, slopes_of), of(g, slopes_of))
     generated = torch.where(
         condition, of(f, lambda jet: jet.generated), of(g, lambda jet: jet.generated)
     )
-    return Jet(value, slopes, generated)
+    return Jet(value, Slopes(d, slopes), generated)
 
 
 Derivatives = Callable[[Tensor, Tensor], tuple[Tensor, Tensor | float]]
@@ -241,7 +262,7 @@ def log_add_exp(func: Function, args: Arguments, kwargs: Options) -> Any:
     return f - torch.nn.functional.logsigmoid(f - g)
 
 
-@rule_of(*named("logsumexp", "softmax", "log_softmax"))
+@rule_of(*named("logsumexp softmax log_softmax"))
 def by_exponentials(func: Function, args: Arguments, kwargs: Options) -> Any:
     """ln Σ eᶠ, and f less that, and its exponential; the largest f is taken out first."""
     f, dim = args[0], args[1] if len(args) > 1 else kwargs.get("dim")

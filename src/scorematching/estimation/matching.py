@@ -31,8 +31,11 @@ from scorematching.domains.domain import directional
 from scorematching.errors import InvalidInput
 from scorematching.estimation import jet_rules  # noqa: F401  (registers the rules)
 from scorematching.estimation.jet import Jet, Unsupported
+from scorematching.estimation.slopes import NONE, Slopes
 from scorematching.shapes import check_like
 from scorematching.typing import Score
+
+FEW = 4  # coordinates for which all derivatives are carried, rather than those that are not zero
 
 
 def matching_loss(score: Score, x: Tensor, domain: Domain) -> Tensor:
@@ -87,12 +90,12 @@ class Frame:
     Parameters
     ----------
     directions
-        ``(d, n, d)``: lⱼ = √wⱼ P eⱼ in ``[j]``.
+        lⱼ = √wⱼ P eⱼ, as the derivatives of the rows themselves along them, ``(d, n, d)``.
     drift
         ``(n, d)``: mₖ = div(P w P eₖ).
     """
 
-    directions: Tensor
+    directions: Slopes
     drift: Tensor
 
 
@@ -101,13 +104,22 @@ def frame_of(domain: Domain, z: Tensor) -> Frame:
     n, d = z.shape
     eye = torch.eye(d, dtype=z.dtype, device=z.device).expand(n, d, d)
     tangent = domain.project(z, eye)
-    w = domain.weight(z)
-    roots = w.sqrt().reshape(n, 1, -1)
-    if torch.equal(tangent, eye):
-        drift = diagonal_slopes(domain.weight, z)
-    else:
-        drift = domain.divergence(_Columns(domain), z)
-    return Frame((tangent * roots).permute(2, 0, 1), drift)
+    roots = domain.weight(z).sqrt()
+    roots = roots[:, None] if roots.ndim == 1 else roots
+    if not torch.equal(tangent, eye):
+        directions = (tangent * roots[:, None, :]).permute(2, 0, 1)
+        return Frame(Slopes(d, directions), domain.divergence(_Columns(domain), z))
+    along_axes = axes(z).times(roots)
+    if d <= FEW:
+        along_axes = along_axes.filled()
+    return Frame(along_axes, diagonal_slopes(domain.weight, z))
+
+
+def axes(z: Tensor) -> Slopes:
+    """The derivatives of rows z ``(n, d)`` along the coordinate axes."""
+    d = z.shape[1]
+    which = torch.arange(d, device=z.device).reshape(1, 1, d)
+    return Slopes(d, torch.ones_like(z)[None], which)
 
 
 @dataclass(frozen=True)
@@ -124,16 +136,16 @@ class _Columns:
 
 def diagonal_slopes(weight: Callable[[Tensor], Tensor], z: Tensor) -> Tensor:
     """∂ₖwₖ, ``(n, d)``; the gradient of w where there is one a row."""
-    columns = []
-    for k in range(z.shape[1]):
-        direction = torch.zeros_like(z)
-        direction[:, k] = 1.0
-        slope = directional(weight, z, direction)[1]
-        columns.append(slope if slope.ndim == 1 else slope[:, k])
-    return torch.stack(columns, 1)
+
+    def as_columns(rows: Tensor) -> Tensor:
+        w = weight(rows)
+        return w[:, None] if w.ndim == 1 else w
+
+    slopes = along(as_columns, z, Frame(axes(z), torch.zeros_like(z)))[0].dense()
+    return slopes[:, :, 0].mT if slopes.shape[2] == 1 else slopes.diagonal(dim1=0, dim2=2)
 
 
-def along(function: Callable[[Tensor], Tensor], z: Tensor, frame: Frame) -> tuple[Tensor, Tensor]:
+def along(function: Callable[[Tensor], Tensor], z: Tensor, frame: Frame) -> tuple[Slopes, Tensor]:
     """First derivatives along the frame, and what its generator makes of a function.
 
     Parameters
@@ -148,7 +160,7 @@ def along(function: Callable[[Tensor], Tensor], z: Tensor, frame: Frame) -> tupl
     Returns
     -------
     slopes, generated
-        ∂_{lⱼ}f in ``[j]``, ``(d, n, q)``; ∂_m f + Σⱼ ∂²_{lⱼ}f, ``(n, q)``. Differentiable in
+        ∂_{lⱼ}f, ``(d, n, q)``; ∂_m f + Σⱼ ∂²_{lⱼ}f, ``(n, q)``. Differentiable in
         whatever else the function depends on.
 
     Raises
@@ -161,27 +173,29 @@ def along(function: Callable[[Tensor], Tensor], z: Tensor, frame: Frame) -> tupl
     except Unsupported:
         return along_by_nested_passes(function, z, frame)
     if isinstance(result, Jet):
-        return result.slopes, result.generated
+        return result.slopes.with_rows_cut(0, result.value.shape), result.generated
     if bool((result != result[:1]).any()):
         raise InvalidInput(
             "the log-density or statistics differ from row to row, yet carry no derivative by x: "
             "they were computed detached, under no_grad or outside torch. Compute them with torch "
             "operations on x."
         )
-    return result.new_zeros(len(frame.directions), *result.shape), torch.zeros_like(result)
+    none = torch.full((1, 1, *result.shape[1:]), NONE, device=result.device)
+    zeros = torch.zeros_like(result)
+    return Slopes(frame.directions.d, zeros[None], none), zeros
 
 
 def along_by_nested_passes(
     function: Callable[[Tensor], Tensor], z: Tensor, frame: Frame
-) -> tuple[Tensor, Tensor]:
+) -> tuple[Slopes, Tensor]:
     """As `along`, by nested forward passes, 2d + 1 of them: slower, for any function."""
     generated = directional(function, z, frame.drift)[1]
     slopes = []
-    for direction in frame.directions:
+    for direction in frame.directions.dense():
         slope, curvature = directional(_Slope(function, direction), z, direction)
         slopes.append(slope)
         generated = generated + curvature
-    return torch.stack(slopes), generated
+    return Slopes(frame.directions.d, torch.stack(slopes)), generated
 
 
 @dataclass(frozen=True)

@@ -103,7 +103,7 @@ def losses(family: Family, part: Portion, theta: Tensor) -> Tensor:
         return (value + part.chart.log_abs_det(z))[:, None]
 
     slopes, generated = along(log_density, part.z, part.frame)
-    return (slopes.square().sum(0) / 2 + generated)[:, 0]
+    return (slopes.dot(slopes) / 2 + generated)[:, 0]
 
 
 def row_gradients(family: Family, domain: AnyDomain, x: Tensor, theta: Tensor) -> Tensor:

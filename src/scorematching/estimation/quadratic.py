@@ -20,10 +20,11 @@ from torch import Tensor
 from scorematching.domains import AnyDomain, coordinates, working_rows
 from scorematching.errors import InvalidInput
 from scorematching.estimation.matching import along, frame_of
+from scorematching.estimation.slopes import Slopes
 from scorematching.families import LinearFamily
 from scorematching.structured import QuadraticForm
 
-CELLS = 2**20  # numbers held at a time by the derivatives of a portion of rows
+CELLS = 2**19  # numbers held at a time by the derivatives of a portion of rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,8 +101,7 @@ class Quadratic:
         weights = torch.cat([theta, theta.new_ones(1)])
         parts = []
         for slopes, generated in self._derivatives(x):
-            along = slopes @ weights
-            parts.append((slopes * along[:, :, None]).sum(0) + generated)
+            parts.append(weighted_sum(slopes, weights) + generated)
         return torch.cat(parts)[:, :-1]
 
     def resampled(self, x: Tensor, counts: Tensor) -> list[QuadraticForm]:
@@ -109,28 +109,35 @@ class Quadratic:
         q = len(self.curved)
         total, curved = counts.new_zeros(len(counts), q * q), counts.new_zeros(len(counts), q)
         done = 0
-        for slopes, generated in self._derivatives(x):
+        for slopes, generated in self._derivatives(x, q * q):
             portion = counts[:, done : done + len(generated)]
-            outer = torch.einsum("jmq,jmr->mqr", slopes, slopes)
+            outer = torch.einsum("jmq,jmr->mqr", slopes.dense(), slopes.dense())
             total += portion @ outer.flatten(1)
             curved += portion @ generated
             done += len(generated)
         each = zip(counts.sum(1), total.reshape(-1, q, q), curved, strict=True)
         return [replace(self, n=int(n), total=t, curved=c).finalize() for n, t, c in each]
 
-    def _derivatives(self, x: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-        """∂_{lⱼ}(T, r) ``(d, m, p + 1)`` and G(T, r) ``(m, p + 1)`` of a few rows at a time."""
+    def _derivatives(self, x: Tensor, cells: int = 0) -> Iterator[tuple[Slopes, Tensor]]:
+        """∂_{lⱼ}(T, r) ``(d, m, p + 1)`` and G(T, r) ``(m, p + 1)`` of a few rows at a time.
+
+        So few that they and ``cells`` more numbers a row stay within `CELLS`.
+        """
         inner, chart = coordinates(self.domain)
-        rows = max(1, CELLS // (len(self.curved) * max(inner.d, len(self.curved))))
+        rows = max(1, CELLS // max(cells, len(self.curved) * inner.d))
 
         def functions(z: Tensor) -> Tensor:
             x = chart.inverse(z)
             base = self.family.base(x) + chart.log_abs_det(z)
             return torch.cat([self.family.statistics(x), base[:, None]], 1)
 
-        for part in torch.split(x, rows):
-            z = working_rows(self.domain, part)
-            yield along(functions, z, frame_of(inner, z))
+        done = 0
+        while done < len(x):
+            z = own_columns(working_rows(self.domain, x[done : done + rows]))
+            slopes, generated = along(functions, z, frame_of(inner, z))
+            yield slopes, generated
+            done += len(z)
+            rows = max(1, CELLS // max(cells, slopes.values[:, 0].numel()))
 
     def _finite(self) -> Tensor:
         # c may be infinite: it does not matter to the estimate.
@@ -140,28 +147,55 @@ class Quadratic:
         """Raise InvalidInput for the first row whose loss is not finite."""
         for row in range(len(x)):
             slopes, generated = next(self._derivatives(x[row : row + 1]))
-            products = slopes[:, 0, :-1, None] * slopes[:, 0, None, :]
+            dense = slopes.dense()[:, 0]
+            products = dense[:, :-1, None] * dense[:, None, :]
             if not bool(products.isfinite().all() & generated[0, :-1].isfinite().all()):
                 raise not_finite(x, row)
         raise too_large()
 
 
-def add_grams(total: Tensor, first: Tensor) -> None:
-    """Add Σⱼ FⱼᵀFⱼ to total ``(q, q)``, F ``(d, m, q)``, leaving out columns that are zero.
-
-    A statistic that does not depend on a coordinate has no derivative along it; with pairs of
-    coordinates, all but 1/d of F is zero.
-    """
-    used = (first != 0).any(1)
-    widest = int(used.sum(1).max())
-    if 2 * widest > first.shape[2]:
-        stacked = first.flatten(0, 1)
+def add_grams(total: Tensor, slopes: Slopes) -> None:
+    """Add Σⱼ FⱼᵀFⱼ to total ``(q, q)``, Fⱼ ``(m, q)`` the derivatives along direction j."""
+    if slopes.which is None:
+        stacked = slopes.values.flatten(0, 1)
         total += stacked.mT @ stacked
         return
-    # The columns in use, padded to equal number by columns that are zero anyway.
-    order = used.to(torch.uint8).sort(dim=1, descending=True, stable=True)[1][:, :widest]
-    kept = first.gather(2, order[:, None, :].expand(-1, first.shape[1], -1))
-    total.index_put_((order[:, :, None], order[:, None, :]), kept.mT @ kept, accumulate=True)
+    # Those along one direction together, filled up to equal number with zeros of no direction.
+    which = slopes.which[:, 0].flatten()
+    counts = torch.bincount(which + 1, minlength=slopes.d + 1)
+    order = which.argsort(stable=True)[int(counts[0]) :]
+    widest = int(counts[1:].max())
+    rank = (
+        torch.arange(len(order), device=which.device)
+        - (counts[1:].cumsum(0) - counts[1:])[which[order]]
+    )
+    columns = slopes.values.transpose(1, 2).flatten(0, 1)
+    grouped = columns.new_zeros(slopes.d, widest, columns.shape[1])
+    grouped[which[order], rank] = columns[order]
+    place = torch.zeros(slopes.d, widest, dtype=torch.int64, device=which.device)
+    place[which[order], rank] = order % len(total)
+    grams = grouped @ grouped.mT
+    total.index_put_((place[:, :, None], place[:, None, :]), grams, accumulate=True)
+
+
+def weighted_sum(slopes: Slopes, weights: Tensor) -> Tensor:
+    """Σⱼ Fⱼ (Fⱼ·weights) of each row, ``(m, q)``."""
+    if slopes.which is None:
+        return (slopes.values * (slopes.values @ weights)[:, :, None]).sum(0)
+    which = slopes.which[:, 0]  # (k, q)
+    along = slopes.values.new_zeros(slopes.d + 1, slopes.values.shape[1])
+    columns = slopes.values.transpose(1, 2)
+    along.index_add_(0, (which + 1).flatten(), (columns * weights[:, None]).flatten(0, 1))
+    return (columns * along[which + 1]).sum(0).mT
+
+
+def own_columns(z: Tensor) -> Tensor:
+    """z ``(n, d)`` in memory of its own, each column in one piece.
+
+    Products of columns run along rows. And torch's forward derivatives of a part of a tensor would
+    take memory, and time to clear it, of the whole.
+    """
+    return z.mT.clone(memory_format=torch.contiguous_format).mT
 
 
 def not_finite(x: Tensor, row: int) -> InvalidInput:
