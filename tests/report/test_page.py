@@ -16,7 +16,7 @@ from report.chromium import Browser, browser, found
 from report.subjects import EVIL, KINDS, facts
 from scorematching.report.page import figures_of_merit, flattened, page, write_page
 
-VOID = {"meta", "img", "br", "link", "path", "use", "rect"}
+VOID = {"meta", "img", "br", "wbr", "link", "path", "use", "rect"}
 PHONE, DESKTOP = 390, 1280
 
 
@@ -47,6 +47,7 @@ class Reader(HTMLParser):
 
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
         self.found.append((tag, {name: value or "" for name, value in attributes}))
+        self.words.append("" if tag == "wbr" else " ")
         if tag not in VOID:
             self.open.append(tag)
 
@@ -54,6 +55,7 @@ class Reader(HTMLParser):
         self.found.append((tag, {name: value or "" for name, value in attributes}))
 
     def handle_endtag(self, tag: str) -> None:
+        self.words.append(" ")
         if tag not in VOID:
             assert self.open.pop() == tag
 
@@ -63,7 +65,7 @@ class Reader(HTMLParser):
 
     @property
     def text(self) -> str:
-        return " ".join(" ".join(self.words).split())
+        return " ".join("".join(self.words).split())
 
 
 @pytest.mark.parametrize("kind", KINDS)

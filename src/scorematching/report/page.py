@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from scorematching import __version__
 from scorematching.configuration import Configuration
@@ -78,14 +80,14 @@ def write_page(path: Path, html: str) -> None:
 def settings(facts: Facts) -> Section:
     """Settings that were chosen with their reasons, and all of them."""
     model = facts.subject.model
-    chosen = [(name, *_value_and_reason(why)) for name, why in model.reasons.items()]
+    chosen = [(_breaking(name), *_value_and_reason(why)) for name, why in model.reasons.items()]
     blocks: list[Block] = [
         Words("Chosen from the data unless given; each with its reason."),
         Table("Settings and reasons", ["setting", "value", "reason"], chosen, numbers=False),
         Table(
             "All settings",
             ["setting", "value"],
-            flattened(model.configuration),
+            [(_breaking(name), value) for name, value in flattened(model.configuration)],
             folded=True,
             numbers=False,
         ),
@@ -102,6 +104,11 @@ def flattened(configuration: Configuration) -> list[tuple[str, str]]:
         else:
             found.append((name, _plain(value)))
     return found
+
+
+def _breaking(name: str) -> Markup:
+    """A dotted name that may go on in the next line after a dot or an underscore."""
+    return Markup(re.sub(r"([._])", r"\1<wbr>", str(escape(name))))
 
 
 def _plain(value: object) -> str:
