@@ -26,16 +26,16 @@ from scorematching.estimation.symmetric_blocks import assemble_matrix, assemble_
 from scorematching.families import Gaussian, PairwiseInteraction
 from scorematching.structured import QuadraticForm, quadratic_rule
 
-CELLS = 2**17  # products yₖy_l held at a time: what a processor's cache takes
+CELLS = 2**19  # products yₖy_l held at a time: what a processor's cache takes
 
 
 class Terms(NamedTuple):
     """What rows x contribute, each ``(d, m)``: columns first, so that products run along rows."""
 
     y: Tensor
-    f: Tensor
-    h: Tensor
-    w: Tensor
+    wff: Tensor
+    wfh: Tensor
+    whh: Tensor
     slope_f: Tensor  # ∂ⱼ(wⱼfⱼ)
     slope_h: Tensor  # ∂ⱼ(wⱼhⱼ)
 
@@ -89,16 +89,20 @@ class PairwiseGrams:
         self.domain.check(x[:1])
         blocks, parts = self.blocks.to(x.device, copy=True), self.parts.to(x.device, copy=True)
         i, j = torch.tril_indices(d, d, device=x.device)
-        products = x.new_empty(len(i), max(1, CELLS // len(i)))
-        grams = x.new_zeros(len(i), d)
-        for part in torch.split(x, products.shape[1]):
+        width = max(1, CELLS // len(i))
+        # Products yₖy_l, and under them y itself, which meets the same weights.
+        products = x.new_empty(len(i) + d, width)
+        grams, mixed = x.new_zeros(len(i) + d, d), x.new_zeros(d, d)
+        for part in torch.split(x, width):
             columns = part.mT.contiguous()
             if not bool(columns.amin() >= 0):
                 self.domain.check(x)
-            terms = self._terms(columns)
-            self._add(terms, products[:, : len(part)], grams, blocks, parts)
-        blocks[:, i, j] += grams.mT
-        blocks[:, j, i] += torch.where(i == j, 0.0, grams.mT)
+            self._add(columns, products[:, : len(part)], grams, mixed, blocks, parts)
+        blocks[:, i, j] += grams[: len(i)].mT
+        blocks[:, j, i] += torch.where(i == j, 0.0, grams[: len(i)].mT)
+        crossed = grams[len(i) :].mT if self._one_power else mixed
+        blocks[:, :d, d] -= crossed
+        blocks[:, d, :d] -= crossed
         updated = replace(self, n=self.n + len(x), blocks=blocks, parts=parts)
         if not bool(blocks.isfinite().all() & parts.isfinite().all()):
             self.domain.check(x)
@@ -124,13 +128,19 @@ class PairwiseGrams:
         """gᵢ: row j of (K, η) gets wⱼsⱼuⱼ + ∂ⱼ(wⱼuⱼ), ``(m, p)``."""
         K, linear = self.family.matrices(theta)
         t = self._terms(x.mT.contiguous())
-        ws = t.w * (linear[:, None] * t.h - t.f * (K @ t.y))
-        by_row = torch.cat(
-            [-(ws * t.f + t.slope_f)[:, None] * t.y, (ws * t.h + t.slope_h)[:, None]], 1
-        )
+        interaction, linear = K @ t.y, linear[:, None]
+        # w s f and w s h, with s = ηh − f(Ky)
+        wsf = linear * t.wfh - t.wff * interaction
+        wsh = linear * t.whh - t.wfh * interaction
+        by_row = torch.cat([-(wsf + t.slope_f)[:, None] * t.y, (wsh + t.slope_h)[:, None]], 1)
         j = torch.arange(self.family.d, device=x.device)
-        by_row[j, j] -= self._steepness * t.w * t.f**2
+        by_row[j, j] -= self._steepness * t.wff
         return assemble_vector(by_row.permute(2, 0, 1))
+
+    @property
+    def _one_power(self) -> bool:
+        """Whether a = b, so that f = h."""
+        return self.powers[0] == self.powers[1]
 
     @property
     def _steepness(self) -> float:
@@ -140,47 +150,55 @@ class PairwiseGrams:
     def _terms(self, x: Tensor) -> Terms:
         """Of columns x ``(d, m)``."""
         a, b = self.powers
-        y = x**a if a else x.log()
-        f = _lowered(x, y, a)
-        h = f if b == a else _lowered(x, x**b, b)
         w, slope = weight_and_slope(self.domain.weight, x)
-        # ∂(wf) = w'f + (a − 1) wf/x
-        slope_f = slope * f + (a - 1) * w * f / x if a != 1 else slope * f
-        if b == a:
-            return Terms(y, f, h, w, slope_f, slope_f)
-        slope_h = slope * h + (b - 1) * w * h / x if b != 1 else slope * h
-        return Terms(y, f, h, w, slope_f, slope_h)
+        y = x**a if a else x.log()
+        f, wf, slope_f = _weighted(x, y, w, slope, a)
+        wff = wf * f
+        if self._one_power:
+            return Terms(y, wff, wff, wff, slope_f, slope_f)
+        h, wh, slope_h = _weighted(x, x**b, w, slope, b)
+        return Terms(y, wff, wf * h, wh * h, slope_f, slope_h)
 
     def _add(
-        self, t: Terms, products: Tensor, grams: Tensor, blocks: Tensor, parts: Tensor
+        self,
+        x: Tensor,
+        products: Tensor,
+        grams: Tensor,
+        mixed: Tensor,
+        blocks: Tensor,
+        parts: Tensor,
     ) -> None:
-        """Add the sums over the rows of the terms."""
-        d = len(t.y)
-        wf = t.w * t.f
-        q, mixed = wf * t.f, wf * t.h
+        """Add the sums over the rows of columns x ``(d, m)``."""
+        d, t = len(x), self._terms(x)
         for k in range(d):
             first = k * (k + 1) // 2
             torch.mul(t.y[: k + 1], t.y[k], out=products[first : first + k + 1])
-        grams.addmm_(products, q.mT)
-        crossed = mixed @ t.y.mT
-        blocks[:, :d, d] -= crossed
-        blocks[:, d, :d] -= crossed
-        blocks[:, d, d] += (t.w * t.h * t.h).sum(1)
-        parts[:, :d] -= t.slope_f @ t.y.mT
-        parts[:, :d].diagonal().sub_(q.sum(1), alpha=self._steepness)
+        products[-d:] = t.y
+        grams.addmm_(products, t.wff.mT)
+        if not self._one_power:
+            mixed.addmm_(t.wfh, t.y.mT)
+        blocks[:, d, d] += t.whh.sum(1)
+        parts[:, :d].addmm_(t.slope_f, t.y.mT, alpha=-1)
+        parts[:, :d].diagonal().sub_(t.wff.sum(1), alpha=self._steepness)
         parts[:, d] += t.slope_h.sum(1)
 
     def _refuse(self, x: Tensor) -> None:
         """Raise InvalidInput for the first row whose loss is not finite."""
         t = self._terms(x.mT.contiguous())
-        sizes = torch.stack([t.w * t.f**2, t.w * t.h**2, t.slope_f, t.slope_h, t.y])
+        sizes = torch.stack(list(t))
         bad = ~sizes.isfinite().all(0).all(0)
         raise not_finite(x, int(bad.nonzero()[0])) if bool(bad.any()) else too_large()
 
 
-def _lowered(x: Tensor, power: Tensor, a: float) -> Tensor:
-    """x^{a−1}, given xᵃ."""
-    return torch.ones_like(x) if a == 1 else (power / x if a else 1 / x)
+def _weighted(
+    x: Tensor, power: Tensor, w: Tensor, slope: Tensor, a: float
+) -> tuple[Tensor, Tensor, Tensor]:
+    """f = x^{a−1}, wf and ∂(wf) = w'f + (a − 1) wf/x, given xᵃ, w and w'."""
+    if a == 1:
+        return torch.ones_like(x), w, slope
+    f = power / x if a else 1 / x
+    wf = w * f
+    return f, wf, torch.addcdiv(slope * f, wf, x, value=a - 1)
 
 
 def weight_and_slope(weight: Weight, x: Tensor) -> tuple[Tensor, Tensor]:
