@@ -19,7 +19,7 @@ ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test test-all check format bench contract mutate docs pins clean distclean
+.PHONY: help install demo test test-all check format bench contract solvers mutate docs pins clean distclean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -49,6 +49,9 @@ bench: $(DEV) ## run the benchmarks behind benchmarks/RESULTS.md
 
 contract: $(DEV) ## check the objectives against each other and rewrite docs/contract.md
 	$(ONE_THREAD) "$(PY)" scripts/contract.py
+
+solvers: $(DEV) ## measure the order of every solver and rewrite docs/solvers.md
+	$(ONE_THREAD) "$(PY)" scripts/solvers.py
 
 mutate: $(DEV) ## apply each known mistake and see that a test catches it
 	$(ONE_THREAD) "$(PY)" scripts/mutate.py

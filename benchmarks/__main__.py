@@ -5,12 +5,20 @@ python -m benchmarks
 
 from __future__ import annotations
 
-from benchmarks import coverage, digits, resume, tables, tables_c2st
+from benchmarks import coverage, digits, resume, solvers, tables, tables_c2st
 
 
 def main() -> None:
     """Run every benchmark at its defaults; each prints a markdown table."""
-    for benchmark in (resume.main, coverage.main, tables.main, tables_c2st.main, digits.main):
+    benchmarks = (
+        resume.main,
+        solvers.main,
+        coverage.main,
+        tables.main,
+        tables_c2st.main,
+        digits.main,
+    )
+    for benchmark in benchmarks:
         benchmark()
         print()
 

@@ -74,6 +74,26 @@ def reverse_law(
     return prior_mean + gain @ (mean - a * prior_mean), gain @ covariance @ gain.T + posterior
 
 
+def family_law(
+    process: Process, t: Tensor, t_next: Tensor, mean: Tensor, covariance: Tensor, squared: float
+) -> tuple[Tensor, Tensor]:
+    """The law at t_next of dx = [f x − ½(1 + η²) g² s] dt + η g dw̄ of the Gaussian, squared = η².
+
+    All of the family keep p_t. Along an eigenvector of C a deviation δ from αμ obeys
+    d ln δ/dt = f + ½(1 + η²) g²/v with v = α²c + σ², and g² = v′ − 2f v, so that δ grows by
+    √(v_next/v) [(v_next/α_next²)/(v/α²)]^{η²/2}.
+    """
+    eigenvalues, vectors = torch.linalg.eigh(COVARIANCE)
+    scale = (process.alpha(t_next) / process.alpha(t)) ** 2
+    before = process.alpha(t) ** 2 * eigenvalues + process.sigma(t) ** 2
+    after = process.alpha(t_next) ** 2 * eigenvalues + process.sigma(t_next) ** 2
+    growth = (after / before).sqrt() * (after / before / scale) ** (squared / 2)
+    kept = vectors @ torch.diag(growth) @ vectors.T
+    fresh = vectors @ torch.diag(after - growth**2 * before) @ vectors.T
+    mean_next = process.alpha(t_next) * MEAN + kept @ (mean - process.alpha(t) * MEAN)
+    return mean_next, kept @ covariance @ kept.T + fresh
+
+
 def law_of_walk(
     step: Step[Any], times: Tensor, mean: Tensor, covariance: Tensor
 ) -> tuple[Tensor, Tensor]:
@@ -82,8 +102,8 @@ def law_of_walk(
     The end is b + A x₀ + Σᵢ Bᵢ zᵢ. Each column is read off by a walk of its own: one row with
     nothing, one for each entry of x₀, one for each entry of each zᵢ.
     """
-    d, n_steps = len(mean), len(times) - 1
-    starts = torch.zeros(1 + d + n_steps * d, d, dtype=F64)
+    d, n_draws = len(mean), (len(times) - 1) * step.draws
+    starts = torch.zeros(1 + d + n_draws * d, d, dtype=F64)
     starts[1 : 1 + d] = torch.eye(d, dtype=F64)
 
     def impulse(index: int, x: Tensor) -> Tensor:
@@ -92,7 +112,7 @@ def law_of_walk(
         z[first : first + d] = torch.eye(d, dtype=F64)
         return z
 
-    end = walk(step, starts, times, noise=impulse).x
+    end = walk(step, starts, times, noise=impulse if step.draws else None).x
     offset, columns = end[0], (end[1:] - end[0]).T
     a, b = columns[:, :d], columns[:, d:]
     return offset + a @ mean, a @ covariance @ a.T + b @ b.T

@@ -15,9 +15,13 @@ from scorematching.noise import EDM, VE, VP, Ladder
 from scorematching.random import normal, seeded
 from scorematching.samplers import (
     AnnealedLangevin,
+    ConsistentAnnealed,
     Diffusion,
+    LadderGrid,
     LogUniformGrid,
+    Solve,
     annealed_langevin,
+    reverse_sde,
     ula,
 )
 
@@ -145,3 +149,61 @@ def test_impossible_steps_are_refused(options: dict[str, float], message: str) -
 def test_a_process_without_levels_needs_a_grid() -> None:
     with pytest.raises(InvalidInput, match="Pass grid=LogUniformGrid"):
         annealed_langevin(GAUSSIAN.noisy_score(VE()), VE(), torch.ones(2, 2), step_size=0.1)
+
+
+def test_consistent_annealing_is_the_update_of_the_paper() -> None:
+    """x ← x + ε σᵢ²/σ_L² s(x, σᵢ) + β σ_{i+1} z with β² = 1 − (1 − ε/σ_L²)²/γ²."""
+    ladder = Ladder.geometric(0.1, 2.0, 6)
+    gamma, ratio = (0.1 / 2.0) ** (1 / 5), 0.6
+    x = 2 * normal((4, 2), MEAN, seeded("x"))
+    draws = normal((5, 4, 2), MEAN, seeded("z"))
+    score = GAUSSIAN.noisy_score(ladder)
+    got = reverse_sde(
+        score,
+        ladder,
+        x,
+        LadderGrid(),
+        step=ConsistentAnnealed(ratio),
+        noise=lambda i, x: draws[i],
+        final_denoise=False,
+    ).x
+    beta = math.sqrt(1 - (1 - ratio) ** 2 / gamma**2)
+    for i, z in enumerate(draws):
+        t = torch.tensor(5.0 - i, dtype=F64)
+        sigma = ladder.sigma(t)
+        x = x + ratio * sigma**2 * score(x, t) + beta * gamma * sigma * z
+    torch.testing.assert_close(got, x, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("process", [VE(0.1, 3.0), VP(0.5, 8.0, 0.01)], ids=repr)
+@pytest.mark.parametrize("ratio", [0.7, 1.0])
+def test_consistent_annealing_leaves_each_level_the_noise_that_it_has(
+    process: VE | VP, ratio: float
+) -> None:
+    """With D = x₀ fixed every x_t stays N(α x₀, σ²); Langevin leaves more."""
+
+    def pointed(x: Tensor, t: Tensor) -> Tensor:
+        return (0.7 * process.alpha(t) - x) / process.sigma(t) ** 2
+
+    times = LogUniformGrid(6)(process)
+    sigma, alpha = process.sigma(times), process.alpha(times)
+    solve = Solve(ConsistentAnnealed(ratio), Diffusion(pointed, process))
+    start = 0.7 * alpha[:1], sigma[:1].reshape(1, 1) ** 2
+    mean, variance = law_of_walk(solve, times, *start)
+    assert mean.item() == pytest.approx(0.7 * alpha[-1].item(), rel=1e-9)
+    assert variance.item() == pytest.approx(sigma[-1].item() ** 2, rel=1e-9)
+    langevin = AnnealedLangevin(Diffusion(pointed, process), ratio)
+    assert law_of_walk(langevin, times, *start)[1].item() > 1.2 * sigma[-1].item() ** 2
+
+
+def test_a_step_that_would_leave_too_much_noise_is_refused_with_what_would_do() -> None:
+    process = VE(0.1, 3.0)
+    x, score = torch.ones(2, 2, dtype=F64), GAUSSIAN.noisy_score(VE(0.1, 3.0))
+    with pytest.raises(InvalidInput, match="Pass a ratio of at least") as caught:
+        reverse_sde(score, process, x, LogUniformGrid(5), step=ConsistentAnnealed(0.2))
+    least = float(str(caught.value).split("at least ")[1].split(",")[0])
+    assert least == pytest.approx(1 - (0.1 / 3.0) ** (1 / 5), rel=1e-5)
+    reverse_sde(score, process, x, LogUniformGrid(5), step=ConsistentAnnealed(least + 1e-5))
+    for ratio in (0.0, 1.2):
+        with pytest.raises(InvalidInput, match=r"must be in \(0, 1\]"):
+            ConsistentAnnealed(ratio)

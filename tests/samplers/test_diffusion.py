@@ -9,24 +9,24 @@ import torch
 from torch import Tensor
 
 from samplers.closed_form import F64, GAUSSIAN, MEAN, MIXTURE, PROCESSES
+from samplers.orders import ENTRIES
 from scorematching.errors import Diverged, InvalidInput
 from scorematching.noise import EDM, VP, DenoiserScore, Process
 from scorematching.random import normal, seeded
 from scorematching.samplers import (
+    ConsistentAnnealed,
     Diffusion,
-    DPMSolver2M,
-    Euler,
-    EulerMaruyama,
-    Heun,
     KarrasGrid,
-    RungeKutta4,
-    SDEDPMSolver2M,
     Solver,
     probability_flow,
     reverse_sde,
 )
 
-SOLVERS = (Euler(), Heun(), RungeKutta4(), DPMSolver2M(), EulerMaruyama(), SDEDPMSolver2M())
+# Steps are long here, and consistent annealing may leave no more noise than the next level has.
+SOLVERS = (
+    *(each for entry in ENTRIES if not isinstance(each := entry.solver(0.4), ConsistentAnnealed)),
+    ConsistentAnnealed(1.0),
+)
 
 
 def run(solver: Solver[Any], *args: Any, **options: Any) -> Any:

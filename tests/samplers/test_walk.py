@@ -196,3 +196,46 @@ def test_scores_that_differentiate_inside_work_and_no_graph_is_kept() -> None:
     result = ula(score, x, 0.1, 5, generator=seeded(0))
     assert not result.x.requires_grad
     torch.testing.assert_close(result.x, ula(standard, x, 0.1, 5, generator=seeded(0)).x)
+
+
+@dataclass(frozen=True)
+class Several:
+    """x ← x + Σⱼ 10^j zⱼ with a few draws a step."""
+
+    draws: int
+    order: ClassVar[int] = 1
+    evaluations: ClassVar[int] = 2
+
+    def init(self, x: Tensor) -> OnlyX:
+        return OnlyX(x)
+
+    def __call__(self, state: OnlyX, t: Tensor, t_next: Tensor, z: Tensor | None) -> OnlyX:
+        assert z is not None
+        zs = z[None] if self.draws == 1 else z
+        assert zs.shape == (self.draws, *state.x.shape)
+        return OnlyX(state.x + sum(10.0**j * zs[j] for j in range(self.draws)))
+
+
+@pytest.mark.parametrize("draws", [1, 2, 3])
+def test_a_step_is_given_all_the_draws_that_it_takes_in_their_order(draws: int) -> None:
+    x = torch.zeros(2, 1, dtype=F64)
+    asked: list[int] = []
+
+    def counted(index: int, x: Tensor) -> Tensor:
+        asked.append(index)
+        return torch.full_like(x, 1.0 + index)
+
+    result = walk(Several(draws), x, torch.arange(3.0), noise=counted)
+    assert asked == [*range(2 * draws)]
+    expected = sum(10.0**j * (2 + draws + 2 * j) for j in range(draws))
+    assert result.x[0, 0].item() == expected
+
+
+def test_the_walk_ends_when_every_row_has_arrived_or_diverged() -> None:
+    x = torch.tensor([[3.0], [0.1]], dtype=F64)
+    result = walk(Blow(20.0), x, torch.arange(6.0), until=lambda state: state.x[:, 0] > 1.5)
+    assert result.diverged.tolist() == [True, False]
+    assert result.x[:, 0].tolist() == [12.0, pytest.approx(1.6)]
+    assert result.n_evaluations == 4
+    assert isinstance(result.state, OnlyX)
+    assert torch.equal(result.state.x, result.x)

@@ -24,6 +24,7 @@ from scorematching.samplers.embedded import (
     combined,
     radius,
     slope,
+    stages,
 )
 from scorematching.samplers.grids import LogUniformGrid
 from scorematching.samplers.walk import Progress, Walk, rows_of, walk
@@ -123,10 +124,10 @@ class AdaptiveRungeKutta:
         last = state.step >= here - self.end
         there = torch.where(last, self.end, here - state.step)
         h = there - here
+        levels, times = stages(self.pair, self.diffusion.process, here, there)
         v = state.x / per_row(radius(here), state.x)
-        first = slope(self.diffusion, v, here) if state.first is None else state.first
-        v_next, slopes = advanced(self.pair, self.diffusion, v, here, h, first)
-        final = slope(self.diffusion, v_next, there)
+        v_next, slopes = advanced(self.pair, self.diffusion, v, levels, times, state.first)
+        final = slope(self.diffusion, v_next, there, times[-1])
         error = combined(torch.zeros_like(v), h, self.pair.error, [*slopes, final])
         ratio = self.tolerance.ratio(error, v, v_next)
         factor = (0.9 * ratio ** (-1 / self.pair.order)).clamp(0.2, 3.0)
@@ -137,7 +138,7 @@ class AdaptiveRungeKutta:
             torch.where(rows_of(lost, v), torch.nan, x),
             torch.where(taken, there, here),
             torch.where(arrived, state.step, (-h * factor).clamp(max=LONGEST)),
-            torch.where(rows_of(taken, v), final, first),
+            torch.where(rows_of(taken, v), final, slopes[0]),
         )
 
 

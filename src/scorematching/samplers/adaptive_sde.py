@@ -114,7 +114,8 @@ class AdaptiveImprovedEuler:
         waiting[state.depth[cut], cut] = rest[cut]
         known[state.depth[cut], cut] = True
 
-        euler, improved = both(self.diffusion, state.x, clock, later, increment)
+        t, t_next = self.diffusion.process.time_of(torch.stack([here, there]).exp())
+        euler, improved = both(self.diffusion, state.x, (clock, later), (t, t_next), increment)
         rho, rho_next = per_row(radius(here), euler), per_row(radius(there), euler)
         ratio = self.tolerance.ratio(
             (improved - euler) / rho_next, state.x / rho, improved / rho_next

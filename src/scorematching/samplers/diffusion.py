@@ -51,11 +51,10 @@ class Diffusion:
         alpha, sigma = self.scales(t)
         return (x + sigma**2 * self.score(x, t)) / alpha
 
-    def denoised_at_level(self, y: Tensor, level: Tensor) -> Tensor:
-        """E[x₀ | x₀ + σz = y] = y + σ²α s(αy, t), σ = σ(t)/α(t) in float64, ``()`` or ``(n,)``."""
-        t = self.process.time_of(level)
-        alpha, sigma = per_row(self.process.alpha(t), y), per_row(level, y)
-        return y + sigma**2 * alpha * self.score(alpha * y, t)
+    def denoised_unscaled(self, y: Tensor, t: Tensor) -> Tensor:
+        """E[x₀ | x_t = αy] = y + (σ²/α) s(αy, t) of y = x_t/α; t in float64, ``()`` or ``(n,)``."""
+        alpha, sigma = self.process.alpha(t), self.process.sigma(t)
+        return y + per_row(sigma**2 / alpha, y) * self.score(per_row(alpha, y) * y, t)
 
     def velocity(self, x: Tensor, t: Tensor) -> Tensor:
         """dx/dt of the probability flow, f x − ½ g² s."""

@@ -14,12 +14,13 @@ same all the way; and every process gives the same equation,
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import torch
 from torch import Tensor
 
+from scorematching.noise import Process
 from scorematching.samplers.diffusion import Diffusion
 from scorematching.samplers.walk import OnlyX
 from scorematching.shapes import per_row
@@ -41,9 +42,9 @@ class Pair:
         The order of the solution; the embedded one has one less.
     """
 
-    nodes: tuple[float, ...]
-    matrix: tuple[tuple[float, ...], ...]
-    error: tuple[float, ...]
+    nodes: tuple[float, ...] = field(repr=False)
+    matrix: tuple[tuple[float, ...], ...] = field(repr=False)
+    error: tuple[float, ...] = field(repr=False)
     order: int
 
 
@@ -99,29 +100,37 @@ class EmbeddedRungeKutta:
     def __call__(
         self, diffusion: Diffusion, state: OnlyX, t: Tensor, t_next: Tensor, z: Tensor | None
     ) -> OnlyX:
-        start, end = -diffusion.log_ratio(t), -diffusion.log_ratio(t_next)
-        at, h = torch.tensor(start, dtype=t.dtype), torch.tensor(end - start, dtype=t.dtype)
-        v = state.x / (diffusion.scales(t)[0] * radius(at).item())
-        ends = diffusion.scales(t_next)[0] * radius(at + h).item()
-        return OnlyX(ends * advanced(self.pair, diffusion, v, at, h)[0])
+        process = diffusion.process
+        start, end = (process.noise_level(each).log() for each in (t, t_next))
+        levels, times = stages(self.pair, process, start, end)
+        v = state.x / (process.alpha(t) * radius(start)).item()
+        v, _ = advanced(self.pair, diffusion, v, levels, times)
+        return OnlyX((process.alpha(t_next) * radius(end)).item() * v)
+
+
+def stages(pair: Pair, process: Process, start: Tensor, end: Tensor) -> tuple[Tensor, Tensor]:
+    """ln σ and t of each stage of a step from one ln σ to another, numbers or one per row each."""
+    nodes = torch.tensor([0.0, *pair.nodes], dtype=start.dtype, device=start.device)
+    levels = torch.lerp(start, end, nodes.reshape(-1, *(1,) * start.ndim))
+    return levels, process.time_of(levels.exp())
 
 
 def advanced(
     pair: Pair,
     diffusion: Diffusion,
     v: Tensor,
-    log_level: Tensor,
-    h: Tensor,
+    levels: Tensor,
+    times: Tensor,
     first: Tensor | None = None,
 ) -> tuple[Tensor, list[Tensor]]:
-    """v a step h further in ln σ, and the slopes on the way, but for the one at its end.
+    """v at the end of a step through its stages, and the slopes of all but the last of them.
 
-    Levels and steps are numbers or one per row ``(n,)``; `first` is the slope at the start where
-    that is known.
+    `first` is the slope at the start, where that is known.
     """
-    slopes = [slope(diffusion, v, log_level) if first is None else first]
-    for node, row in zip(pair.nodes[:-1], pair.matrix[:-1], strict=True):
-        slopes.append(slope(diffusion, combined(v, h, row, slopes), log_level + node * h))
+    h = levels[-1] - levels[0]
+    slopes = [slope(diffusion, v, levels[0], times[0]) if first is None else first]
+    for i, row in enumerate(pair.matrix[:-1], 1):
+        slopes.append(slope(diffusion, combined(v, h, row, slopes), levels[i], times[i]))
     return combined(v, h, pair.matrix[-1], slopes), slopes
 
 
@@ -131,10 +140,10 @@ def combined(v: Tensor, h: Tensor, weights: Sequence[float], slopes: Sequence[Te
     return v + per_row(h, v) * torch.stack(terms).sum(0)
 
 
-def slope(diffusion: Diffusion, v: Tensor, log_level: Tensor) -> Tensor:
+def slope(diffusion: Diffusion, v: Tensor, log_level: Tensor, t: Tensor) -> Tensor:
     """dv/d ln σ = (v/ρ − D(ρv, σ))/ρ, like v."""
     rho = per_row(radius(log_level), v)
-    return (v / rho - diffusion.denoised_at_level(rho * v, log_level.exp())) / rho
+    return (v / rho - diffusion.denoised_unscaled(rho * v, t)) / rho
 
 
 def radius(log_level: Tensor) -> Tensor:

@@ -41,20 +41,25 @@ class ImprovedEuler:
         clock, later = (diffusion.process.noise_level(s) ** -2 for s in (t, t_next))
         y = state.x / diffusion.scales(t)[0]
         increment = (later - clock).sqrt().item() * drawn(z)
-        _, improved = both(diffusion, y, clock, later, increment)
+        _, improved = both(diffusion, y, (clock, later), (t, t_next), increment)
         return OnlyX(diffusion.scales(t_next)[0] * improved)
 
 
 def both(
-    diffusion: Diffusion, y: Tensor, clock: Tensor, later: Tensor, increment: Tensor
+    diffusion: Diffusion,
+    y: Tensor,
+    clocks: tuple[Tensor, Tensor],
+    times: tuple[Tensor, Tensor],
+    increment: Tensor,
 ) -> tuple[Tensor, Tensor]:
-    """y at the later clock, by Euler and by the improved step, with the noise ΔB, like y.
+    """y at the end of a step, by Euler and by the improved step, with the noise ΔB, like y.
 
-    Clocks are numbers or one per row ``(n,)``, in float64.
+    The clocks and times of its ends are numbers or one per row ``(n,)``, in float64.
     """
+    clock, later = clocks
     kept, gain = per_row(clock / later, y), per_row((later - clock) / later, y)
     noise = increment / per_row(later, y)
-    denoised = diffusion.denoised_at_level(y, clock**-0.5)
+    denoised = diffusion.denoised_unscaled(y, times[0])
     euler = kept * y + gain * denoised + noise
-    after = diffusion.denoised_at_level(euler, later**-0.5)
+    after = diffusion.denoised_unscaled(euler, times[1])
     return euler, kept * y + gain * (denoised + after) / 2 + noise

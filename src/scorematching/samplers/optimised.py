@@ -41,7 +41,7 @@ def optimised_grid(
 ) -> LevelGrid:
     """The grid of n_steps steps with the least Σ E‖e‖²/(d σ′²) along the model's own paths.
 
-    Made for a first-order error, it serves the solvers of higher order as well.
+    Made for a first-order error, it serves solvers of higher order as well, `UniPC` the most.
 
     Parameters
     ----------
