@@ -34,6 +34,11 @@ def gaussian_rows(n: int = ROWS) -> Tensor:
     return z @ mix.mT + torch.tensor([100.0, -2.0, 5.0], dtype=torch.float64)
 
 
+def exponential_rows() -> Tensor:
+    """Spread from zero up: roots of rows far from it hardly differ, and lose digits to that."""
+    return -uniform((ROWS, D), like, seeded("exponential")).log()
+
+
 def composition(n: int = ROWS) -> Tensor:
     x = -uniform((n, D), like, seeded("composition")).log()
     return x / x.sum(1, keepdim=True)
@@ -50,7 +55,7 @@ CASES = {
     "exp-sqrt": (
         sm.families.PairwiseInteraction(D, 0.5, 0.5),
         None,
-        lambda: gaussian_rows().abs().sqrt(),
+        exponential_rows,
     ),
 }
 

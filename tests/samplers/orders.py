@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -94,6 +95,11 @@ class Entry:
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def slug(self) -> str:
+        """The name in letters, digits and hyphens, to call one test by."""
+        return "-".join(re.findall(r"[A-Za-z0-9]+", self.name))
 
 
 FLOW, SDE, BETWEEN = "flow", "reverse SDE", "between"

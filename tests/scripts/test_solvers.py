@@ -16,7 +16,7 @@ from scripts import solvers
 PAGE = solvers.PAGE.read_text("utf-8")
 
 
-@pytest.mark.parametrize("entry", ENTRIES, ids=str)
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.slug)
 def test_the_order_is_the_declared_one_and_on_the_page(entry: Entry) -> None:
     found = [*orders.measured(entry)]
     off = [(where, o) for where, o in found if not abs(o - entry.example.order) <= ALLOWED]

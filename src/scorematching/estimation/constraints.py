@@ -107,7 +107,10 @@ def constraints(
         A name is unknown, fixed and tied, or in two groups; a value is not finite; a group has
         fewer than two names; nothing is left free.
     """
-    names = tuple(names)
+    names, groups = tuple(names), list(tied)
+    if not fixed and not groups:
+        zeros = torch.zeros(len(names), dtype=torch.float64)
+        return Constraints(names, torch.arange(len(names)), zeros)
     number = {name: k for k, name in enumerate(names)}
     fixed = dict(fixed or {})
     leader = list(range(len(names)))
@@ -116,7 +119,7 @@ def constraints(
         _check_known(name, number)
         if not math.isfinite(value):
             raise InvalidInput(f"a fixed value must be finite: got {name} = {value!r}.")
-    for group in tied:
+    for group in groups:
         if isinstance(group, str) or len(group) < 2:
             raise InvalidInput(
                 f"tied takes groups of at least two names, [('K[2,1]', 'K[3,2]')]: got {group!r}."
