@@ -29,6 +29,17 @@ dx = [f x − g² s] dt + g dw̄                            samplers.           
                                                        reverse_sde         Song et al. 2021
 dx/dt = f x − ½g² s                                    samplers.           Song et al. 2021
                                                        probability_flow
+x⁺ = α⁺D + √(σ⁺²−c²)(x−αD)/σ + c z                     samplers.DDIM       J. Song et al. 2021
+x⁺ = (σ⁺/σ)x + α⁺∫e^{−(λ⁺−s)}D ds                      samplers.           Lu et al. 2022,
+                                                       DPMSolver3M, UniPC  Zhao et al. 2023
+y⁺ = y + ρ(D−y) + √(σ⁺²−(1−ρ)²σ²) z                    samplers.           Jolicoeur-Martineau
+                                                       ConsistentAnnealed  et al. 2020
+√(mean (e/(a + r max|v|))²) ≤ 1 a row                  samplers.           Dormand & Prince 1980,
+                                                       adaptive_flow,      Jolicoeur-Martineau
+                                                       adaptive_sde        et al. 2021
+min Σ E‖∫e^{−(λ′−s)}(D(s)−D(λ))ds‖²/σ′²                samplers.           Chen et al. 2024
+                                                       optimised_grid
+s + w (s(·|c) − s)                                     samplers.Guided     Ho & Salimans 2022
 d log p_t/dt = −∇·(f x − ½g² s)                        likelihood          Chen et al. 2018
 =====================================================  ==================  =========================
 

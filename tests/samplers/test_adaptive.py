@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -15,6 +16,7 @@ from scorematching.random import normal, seeded
 from scorematching.samplers import (
     BOGACKI_SHAMPINE,
     DORMAND_PRINCE,
+    Diffusion,
     Pair,
     Progress,
     RungeKutta4,
@@ -22,6 +24,7 @@ from scorematching.samplers import (
     adaptive_flow,
     probability_flow,
 )
+from scorematching.samplers.adaptive import AdaptiveRungeKutta
 from scorematching.samplers.grids import LogUniformGrid
 
 PROCESS = EDM(0.05, 20.0)
@@ -74,6 +77,21 @@ def test_a_row_alone_ends_where_it_ends_in_company() -> None:
     # The slowest row decides how many evaluations are made.
     assert together.n_evaluations == max(each.n_evaluations for each in alone)
     assert min(each.n_evaluations for each in alone) < together.n_evaluations
+
+
+def test_a_step_of_too_great_an_error_is_not_taken_and_the_next_is_shorter() -> None:
+    diffusion = Diffusion(MIXTURE.noisy_score(PROCESS), PROCESS)
+    strict = Tolerance(1e-12, 1e-12)
+    step = AdaptiveRungeKutta(diffusion, DORMAND_PRINCE, strict, math.log(2.0), math.log(0.1))
+    before = step.init(2 * normal((4, 2), MEAN, seeded("x")))
+    t = torch.tensor(0.0, dtype=F64)
+    after = step(before, t, t, None)
+    assert torch.equal(after.x, before.x)
+    assert torch.equal(after.log_level, before.log_level)
+    assert (after.step < 0.5 * before.step).all()
+    loose = replace(step, tolerance=Tolerance())(before, t, t, None)
+    assert torch.equal(loose.log_level, before.log_level - before.step)
+    assert (loose.step > before.step).all()
 
 
 def test_evaluations_are_counted_as_they_are_made() -> None:
