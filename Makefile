@@ -19,7 +19,7 @@ ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test test-all check format bench contract solvers mutate docs pins clean distclean
+.PHONY: help install demo test test-all check format bench contract solvers gallery mutate docs pins clean distclean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -52,6 +52,9 @@ contract: $(DEV) ## check the objectives against each other and rewrite docs/con
 
 solvers: $(DEV) ## measure the order of every solver and rewrite docs/solvers.md
 	$(ONE_THREAD) "$(PY)" scripts/solvers.py
+
+gallery: $(DEV) ## run every example and draw the pictures of docs/examples
+	$(ONE_THREAD) "$(PY)" scripts/gallery.py
 
 mutate: $(DEV) ## apply each known mistake and see that a test catches it
 	$(ONE_THREAD) "$(PY)" scripts/mutate.py

@@ -16,12 +16,13 @@ from pathlib import Path
 import pytest
 
 import scorematching as sm
-from house import floors, packages, sources
+from house import examples, floors, packages, sources
+from scorematching.cli.examples import EXAMPLES
 
 TOP = Path(__file__).resolve().parents[1]
 TESTS = TOP / "tests"
 PACKAGE = TOP / "src" / "scorematching"
-ROOMS = {"": PACKAGE, "benchmarks": TOP / "benchmarks", "scripts": TOP / "scripts"}
+ROOMS = {"": PACKAGE, **{room: TOP / room for room in ("benchmarks", "scripts", "examples")}}
 
 # Tests that mirror no source file, and why there is none.
 LISTED = {
@@ -143,6 +144,7 @@ def test_every_import_is_of_a_declared_package() -> None:
     own = {"scorematching", "benchmarks"} | {path.stem for path in TESTS.iterdir()}
     used = packages.undeclared_imports(PACKAGE.rglob("*.py"), core, own)
     used += packages.undeclared_imports(TESTS.rglob("*.py"), extras | {"packaging"}, own)
+    used += packages.undeclared_imports((TOP / "examples").glob("*.py"), core, {"scorematching"})
     assert used == []
 
 
@@ -229,6 +231,7 @@ def test_a_slow_start_is_measured() -> None:
 
 def test_no_source_file_uses_global_randomness_or_loads_code() -> None:
     assert list(sources.forbidden_calls(PACKAGE)) == []
+    assert list(sources.forbidden_calls(TOP / "examples")) == []
 
 
 @pytest.mark.parametrize(
@@ -305,6 +308,65 @@ def test_a_stray_test_file_is_named(tmp_path: Path) -> None:
     tests = write(tmp_path / "tests", dict.fromkeys([*mirrors, "nets/test_ve", "test_attic"], ""))
     assert sources.unmirrored(tests, {"": source}, set()) == ["nets/test_ve.py", "test_attic.py"]
     assert sources.unmirrored(tests, {"": source}, {"nets/test_ve.py", "test_attic.py"}) == []
+
+
+# ------------------------------------------------------------------------------------ examples
+
+
+def test_the_examples_are_short_and_use_public_names_only() -> None:
+    scripts = sorted((TOP / "examples").glob("*.py"))
+    assert scripts
+    assert [fault for script in scripts for fault in examples.breaches(script)] == []
+
+
+@pytest.mark.parametrize(
+    ("line", "complaint"),
+    [
+        ("#\n" * 80, "expected at most 80"),
+        ("def draw(): ...", "no function compute"),
+        ("def compute(quick): ...", "compute takes ['quick']"),
+        ("from scorematching.calculus import Exact", "imports from the package"),
+        ("import scorematching.noise", "imports scorematching.noise"),
+        ("sm.calculus", "sm.calculus is no public name"),
+        ("sm.families.triangles.symmetric()", "sm.families.triangles is no public name"),
+        ("model._parts", "_parts is private"),
+    ],
+)
+def test_an_example_that_breaks_a_rule_is_named(tmp_path: Path, line: str, complaint: str) -> None:
+    good = '"""Title."""\nimport scorematching as sm\nsm.ism\nsm.noise.VE\nsm.Exact().of\n'
+    good += "r._asdict()\ndef draw(r): ...\n"
+    compute = "" if "def" in line else "def compute(quick=False, seed=0): ...\n"
+    write(tmp_path, {"one": good + "def compute(quick=False, seed=0): ..."})
+    assert list(examples.breaches(tmp_path / "one.py")) == []
+    write(tmp_path, {"one": f"{good}{compute}{line}"})
+    assert any(complaint in fault for fault in examples.breaches(tmp_path / "one.py"))
+
+
+def test_every_example_has_its_demo_page_picture_and_test() -> None:
+    assert list(examples.missing(TOP, EXAMPLES)) == []
+
+
+def test_what_an_example_lacks_is_named(tmp_path: Path) -> None:
+    write(tmp_path, {"examples/one": ""})
+    found = "\n".join(examples.missing(tmp_path, {"two"}))
+    for words in (
+        "two: in the table of demos, and no script",
+        "one: not in the table of demos",
+        "one: no docs/examples/one.md",
+        "one: no docs/images/examples/one.png",
+        "one: no tests/examples/test_one.py",
+        "one: no '](one.md)' in docs/examples/index.md",
+    ):
+        assert words in found
+    for path, text in {
+        "docs/examples/one.md": "no picture",
+        "docs/images/examples/one.png": " " * (examples.MAX_BYTES + 1),
+    }.items():
+        (tmp_path / path).parent.mkdir(parents=True)
+        (tmp_path / path).write_text(text, encoding="utf-8")
+    found = "\n".join(examples.missing(tmp_path, {"one"}))
+    assert "one.png: 400,001 bytes" in found
+    assert "one.md: does not show" in found
 
 
 # -------------------------------------------------------------------------------- public names

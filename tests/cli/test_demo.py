@@ -25,7 +25,8 @@ def test_the_demo_leaves_models_samples_and_a_picture_and_says_where(
     call = cli("demo", "--json")
     assert call.status == 0, call.err
     found = call.json
-    assert set(found) == {"command", "name", "out", "picture", "samples", "runs", "seconds"}
+    keys = {"command", "name", "out", "picture", "samples", "runs", "numbers", "seconds"}
+    assert set(found) == keys
     assert found["out"] == "runs/first-light"
     for path in (found["picture"], *found["samples"], *found["runs"]):
         assert Path(path).exists()
@@ -55,8 +56,41 @@ def test_the_demo_needs_a_folder_of_its_own(cli: Cli, tmp_path: Path) -> None:
     assert [each.name for each in tmp_path.iterdir()] == ["mine.txt"]
 
 
+def test_an_example_leaves_its_picture_and_says_its_numbers(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    call = cli("demo", "potentials", "--quick", "--json")
+    assert call.status == 0, call.err
+    found = call.json
+    assert found["picture"] == "runs/potentials/potentials.png"
+    assert found["picture"] in call.err
+    assert found["numbers"]["information"] == pytest.approx(2.99647, abs=1e-5)
+    assert "information  2.9965" in call.err
+    with Image.open(found["picture"]) as picture:
+        assert picture.format == "PNG"
+        assert picture.width > 1000
+    other = cli("demo", "potentials", "--quick", "--seed", 1, "--out", "other", "-q", "--json")
+    assert other.err == ""
+    assert other.json["picture"] == "other/potentials.png"
+    assert other.json["numbers"]["best_kappa"] != found["numbers"]["best_kappa"]
+
+
+def test_quick_is_for_examples(cli: Cli) -> None:
+    call = cli("demo", "--quick")
+    assert call.status == 2
+    assert "first-light has no --quick" in call.error
+
+
+def test_the_help_lists_every_demo_with_a_line(cli: Cli) -> None:
+    text = " ".join(cli("demo", "--help").out.split())
+    for name, line in demo.DEMOS.items():
+        assert f"{name}: {line}." in text
+
+
 def test_an_unknown_demo_is_an_error_that_lists_them(cli: Cli) -> None:
     call = cli("demo", "second-light")
     assert call.status == 2
     assert "'second-light'" in call.error
-    assert "first-light" in call.error
+    for name in demo.DEMOS:
+        assert name in call.error

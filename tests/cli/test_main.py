@@ -113,7 +113,7 @@ def test_a_fault_of_ours_says_so(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_ctrl_c_ends_a_command_with_130(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        "scorematching.cli.demo._folder", lambda _: signal.raise_signal(signal.SIGINT)
+        "scorematching.cli.demo._folder", lambda *_: signal.raise_signal(signal.SIGINT)
     )
     call = cli("demo")
     assert call.status == 130
@@ -125,7 +125,7 @@ def test_sigterm_unwinds_a_command_and_ends_it_with_143(
 ) -> None:
     unwound: list[bool] = []
 
-    def stop(_: object) -> None:
+    def stop(*_: object) -> None:
         try:
             signal.raise_signal(signal.SIGTERM)
         finally:

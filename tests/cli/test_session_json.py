@@ -130,8 +130,10 @@ def test_the_demo_prints_what_is_documented(
 ) -> None:
     monkeypatch.setattr(demo, "DIGITS", TINY_IMAGES | {"training": {"max_steps": 1}})
     monkeypatch.setattr(demo, "WINE", TINY | {"training": {"max_steps": 1, "n_members": 1}})
-    call = cli("demo", "--out", tmp_path / "demo", "--json", "-q")
-    assert faults(call.json, documented()["demo"]) == []
+    for name in ("first-light", "potentials"):
+        quick = () if name == "first-light" else ("--quick",)
+        call = cli("demo", name, *quick, "--out", tmp_path / name, "--json", "-q")
+        assert faults(call.json, documented()["demo"]) == []
 
 
 def test_what_differs_from_the_document_is_named() -> None:
