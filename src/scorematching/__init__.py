@@ -53,6 +53,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from scorematching import (
+        data,
         densities,
         domains,
         estimation,
@@ -111,6 +112,7 @@ _HOMES = {
     "ssm": "objectives",
 }
 _ROOMS = (
+    "data",
     "densities",
     "domains",
     "estimation",
@@ -135,6 +137,7 @@ __all__ = [
     "SphereProbes",
     "at",
     "dae",
+    "data",
     "densities",
     "divergence",
     "domains",

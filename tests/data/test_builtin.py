@@ -7,6 +7,7 @@ import pytest
 from sklearn import datasets
 
 from scorematching.data.builtin import builtin
+from scorematching.data.drawn_shapes import SHAPES, shapes
 from scorematching.data.schema import ImageSchema, TableSchema
 from scorematching.errors import DataError
 
@@ -15,6 +16,7 @@ from scorematching.errors import DataError
     ("name", "shape", "classes"),
     [
         ("digits", (1797, 1, 8, 8), 10),
+        ("shapes", (4000, 1, 28, 28), 4),
         ("breast-cancer", (569, 30), 2),
         ("iris", (150, 4), 3),
         ("wine", (178, 13), 3),
@@ -51,6 +53,18 @@ def test_digits_are_scikit_learns() -> None:
     np.testing.assert_array_equal(data.labels, bundled.target)
     assert isinstance(data.schema, ImageSchema)
     assert (data.schema.low, data.schema.high, data.schema.integer) == (0.0, 16.0, True)
+
+
+def test_shapes_are_a_thousand_of_each_class() -> None:
+    data = builtin("shapes", label="target")
+    assert isinstance(data.schema, ImageSchema)
+    assert data.schema.label is not None
+    assert data.labels is not None
+    drawn = shapes(4000)
+    np.testing.assert_array_equal(data.values, drawn.images)
+    names = np.array(data.schema.label.classes)[data.labels]
+    np.testing.assert_array_equal(names, np.array(SHAPES)[drawn.classes])
+    assert np.bincount(data.labels).tolist() == [1000] * 4
 
 
 def test_columns_of_a_set_can_be_chosen() -> None:
@@ -94,6 +108,7 @@ def test_eight_gaussians_stand_on_a_circle() -> None:
         ("mnist", {}, "no built-in set 'mnist'. The sets are breast-cancer, diabetes, digits,"),
         ("wine", {"label": "class"}, "its label is 'target'"),
         ("digits", {"drop": ["a"]}, "drop name columns, and images have none"),
+        ("shapes", {"positive": ["a"]}, "positive name columns, and images have none"),
         ("wine", {"drop": ["alkohol"]}, "Did you mean 'alcohol'"),
     ],
 )

@@ -3,6 +3,7 @@
 from scorematching.data.arrays import from_array
 from scorematching.data.builtin import builtin
 from scorematching.data.dataset import MAX_BYTES, Dataset
+from scorematching.data.drawn_shapes import SHAPES, ShapeImages, shapes
 from scorematching.data.frames import as_dataset, from_frame
 from scorematching.data.groups import stream
 from scorematching.data.images import read_images
@@ -25,6 +26,7 @@ from scorematching.data.writing import check_writable, write, write_images, writ
 
 __all__ = [
     "MAX_BYTES",
+    "SHAPES",
     "ArraySchema",
     "Column",
     "Dataset",
@@ -33,6 +35,7 @@ __all__ = [
     "LabelSchema",
     "Layout",
     "Schema",
+    "ShapeImages",
     "Stream",
     "TableSchema",
     "as_dataset",
@@ -45,6 +48,7 @@ __all__ = [
     "read_npy",
     "read_table",
     "schema_from_json",
+    "shapes",
     "stream",
     "write",
     "write_images",

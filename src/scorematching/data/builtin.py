@@ -1,4 +1,4 @@
-"""Data that come along: scikit-learn's bundled sets, and generated sets in the plane."""
+"""Data that come along: scikit-learn's bundled sets, and generated points and images."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from scorematching.data.dataset import Dataset, duplicate_notes
+from scorematching.data.drawn_shapes import SHAPES, SIDE, WHITE, shapes
 from scorematching.data.labels import encode, encode_like
 from scorematching.data.origin import Origin
-from scorematching.data.schema import ImageSchema, Layout, Schema, TableSchema
+from scorematching.data.schema import ImageSchema, Schema, TableSchema
 from scorematching.data.selection import Bound, Selection
 from scorematching.data.tables import from_arrow
 from scorematching.errors import DataError
@@ -22,6 +23,7 @@ from scorematching.errors import DataError
 PREFIX = "builtin:"
 LABEL = "target"
 N_PLANE = 2000
+N_SHAPES = 4000
 SEED = 0
 
 #: Name → loader in sklearn.datasets, and whether its target is a class.
@@ -45,10 +47,11 @@ def builtin(
 ) -> Dataset:
     """A built-in data set; the same rows on every call, read or made without a network.
 
-    ``digits`` (1797 images of shape (1, 8, 8), values 0 to 16); the tables ``breast-cancer``
-    (569 × 30), ``diabetes`` (442 × 10, without its target), ``iris`` (150 × 4) and ``wine``
-    (178 × 13); and tables of 2,000 points in the plane, ``eight-gaussians``, ``moons`` and
-    ``spirals``. All but diabetes have classes: ``label="target"``.
+    Images: ``digits`` (1797 of shape (1, 8, 8), values 0 to 16) and ``shapes`` (4,000 of shape
+    (1, 28, 28), values 0 to 255, see `drawn_shapes.shapes`). Tables: ``breast-cancer`` (569 × 30),
+    ``diabetes`` (442 × 10, without its target), ``iris`` (150 × 4), ``wine`` (178 × 13), and 2,000
+    points in the plane each, ``eight-gaussians``, ``moons`` and ``spirals``. All but diabetes have
+    classes: ``label="target"``.
 
     Raises
     ------
@@ -57,18 +60,18 @@ def builtin(
         only; or as `read_table`.
     """
     origin = Origin(PREFIX + name)
-    if name not in (*TABLES, *PLANE, "digits"):
-        known = ", ".join(sorted((*TABLES, *PLANE, "digits")))
+    if name not in (*TABLES, *PLANE, *IMAGES):
+        known = ", ".join(sorted((*TABLES, *PLANE, *IMAGES)))
         raise DataError(f"there is no built-in set {name!r}. The sets are {known}.")
     if label is not None and (label != LABEL or name == "diabetes"):
         there = "it has no classes" if name == "diabetes" else f"its label is {LABEL!r}"
         raise origin.error(f"label={label!r}: {there}.")
-    if name == "digits":
+    if name in IMAGES:
         given = {"columns": columns, "drop": drop, "positive": positive, "bounds": bounds}
         wrong = [option for option, value in given.items() if value]
         if wrong:
             raise origin.error(f"{', '.join(wrong)} name columns, and images have none.")
-        return _digits(label, like, origin)
+        return _images(*IMAGES[name](), label, like, origin)
     if like is not None and not isinstance(like, TableSchema):
         raise origin.error("this is a table, and the model was fitted to something else.")
     x, names, target, has_classes = _bundled(name) if name in TABLES else _plane(name)
@@ -92,23 +95,45 @@ def _bundled(name: str) -> tuple[NDArray[np.float64], list[str], list[str], bool
     return np.asarray(data.data, dtype=np.float64), names, target, has_classes
 
 
-def _digits(label: str | None, like: Schema | None, origin: Origin) -> Dataset:
-    from sklearn import datasets
-
-    data: Any = datasets.load_digits()
-    images = np.ascontiguousarray(data.images[:, None], dtype=np.float64)
-    schema = ImageSchema((1, 8, 8), 0.0, 16.0, True, None, Layout.CHANNELS_FIRST)
+def _images(
+    images: NDArray[np.float64],
+    classes: list[Any],
+    schema: ImageSchema,
+    label: str | None,
+    like: Schema | None,
+    origin: Origin,
+) -> Dataset:
     if like is not None:
         if replace(like, label=None) != schema:
             raise origin.error("the model was fitted to something else than these images.")
         if like.label is None:
             return Dataset(images, schema)
-        codes = encode_like(like.label, data.target.tolist(), origin)
-        return Dataset(images, replace(schema, label=like.label), codes)
+        return Dataset(
+            images, replace(schema, label=like.label), encode_like(like.label, classes, origin)
+        )
     if label is None:
         return Dataset(images, schema, None, duplicate_notes(images))
-    found, codes, notes = encode(label, data.target.tolist(), origin)
+    found, codes, notes = encode(label, classes, origin)
     return Dataset(images, replace(schema, label=found), codes, notes + duplicate_notes(images))
+
+
+def _digits() -> tuple[NDArray[np.float64], list[Any], ImageSchema]:
+    """Images, their classes and their schema."""
+    from sklearn import datasets
+
+    data: Any = datasets.load_digits()
+    images = np.ascontiguousarray(data.images[:, None], dtype=np.float64)
+    return images, data.target.tolist(), ImageSchema((1, 8, 8), 0.0, 16.0)
+
+
+def _shapes() -> tuple[NDArray[np.float64], list[Any], ImageSchema]:
+    """Images, their classes and their schema."""
+    images, classes = shapes(N_SHAPES, seed=SEED)
+    schema = ImageSchema((1, SIDE, SIDE), 0.0, float(WHITE))
+    return images, [SHAPES[k] for k in classes], schema
+
+
+IMAGES = {"digits": _digits, "shapes": _shapes}
 
 
 def _plane(name: str) -> tuple[NDArray[np.float64], list[str], list[str], bool]:
