@@ -14,6 +14,8 @@ E[tr ∂s_θ + ½‖s_θ‖²]                                   ism            
     + λ Σⱼ (∂ⱼs_θ,ⱼ)²                                                      Kingma & LeCun 2010
 E[vᵀ∂s_θ v + ½(vᵀs_θ)²]                                ssm                 Song et al. 2019
 vᵀ(s₊ − s₋)/(2ε) + ½‖s̄‖²                               fd_ssm              Pang et al. 2020
+D_F(p‖q) = E_p ½‖∇log p − ∇log q‖²                     fisher_divergence   Hyvärinen 2005
+KL(p‖q) = ∫ 2σ² D_F(p_σ‖q_σ) d ln σ                    kl_divergence       Lyu 2009
 E ½‖s_θ(x+σz) + z/σ‖²                                  dsm                 Vincent 2011,
                                                                            Wang et al. 2020
 E ½‖r_θ(x+σz) − x‖²                                    dae                 Vincent 2011
@@ -57,7 +59,10 @@ if TYPE_CHECKING:
         densities,
         domains,
         estimation,
+        evaluate,
         families,
+        information,
+        inverse,
         likelihood,
         nets,
         noise,
@@ -74,6 +79,7 @@ if TYPE_CHECKING:
     )
     from scorematching.estimation import Estimate, estimate
     from scorematching.estimators import ExponentialFamilyDensity
+    from scorematching.evaluate import fisher_divergence
     from scorematching.fitted import FittedScore, load
     from scorematching.fitting import fit
     from scorematching.hutchinson import (
@@ -83,6 +89,7 @@ if TYPE_CHECKING:
         Rademacher,
         SphereProbes,
     )
+    from scorematching.information import kl_divergence
     from scorematching.objectives import dae, dsm, esm, fd_ssm, ism, ncsn, ssm
 
 _HOMES = {
@@ -102,9 +109,11 @@ _HOMES = {
     "esm": "objectives",
     "estimate": "estimation",
     "fd_ssm": "objectives",
+    "fisher_divergence": "evaluate",
     "fit": "fitting",
     "from_energy": "calculus",
     "ism": "objectives",
+    "kl_divergence": "information",
     "laplacian": "calculus",
     "load": "fitted",
     "ncsn": "objectives",
@@ -116,7 +125,10 @@ _ROOMS = (
     "densities",
     "domains",
     "estimation",
+    "evaluate",
     "families",
+    "information",
+    "inverse",
     "likelihood",
     "nets",
     "noise",
@@ -145,11 +157,16 @@ __all__ = [
     "esm",
     "estimate",
     "estimation",
+    "evaluate",
     "families",
     "fd_ssm",
+    "fisher_divergence",
     "fit",
     "from_energy",
+    "information",
+    "inverse",
     "ism",
+    "kl_divergence",
     "laplacian",
     "likelihood",
     "load",

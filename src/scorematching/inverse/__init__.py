@@ -1,0 +1,1 @@
+"""Inverse problems y = F(x) + noise with a learned prior: MAP estimates."""
