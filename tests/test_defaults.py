@@ -101,3 +101,30 @@ def test_every_choice_is_a_valid_configuration() -> None:
     for data in (rows(2), rows(10_000, 5), images(2, 8, 8), images(5, 64, 64)):
         configuration = choose(data).configuration
         assert Configuration.model_validate(configuration.model_dump()) == configuration
+
+
+@pytest.mark.parametrize(
+    ("side", "patch", "channels", "coarsest"),
+    [
+        (6, 1, (32, 64), 3),
+        (8, 1, (32, 64), 4),
+        (15, 1, (32, 64, 128), 4),
+        (16, 2, (48, 96), 4),
+        (28, 2, (48, 96), 7),
+        (32, 2, (48, 96), 8),
+        (64, 2, (48, 96, 192), 8),
+        (128, 2, (48, 96, 192, 192), 8),
+    ],
+)
+def test_the_attention_of_every_size_of_image_has_few_positions(
+    side: int, patch: int, channels: tuple[int, ...], coarsest: int
+) -> None:
+    net = choose(images(60, side, side)).configuration.net
+    assert isinstance(net, UNetSettings)
+    assert (net.patch, net.channels) == (patch, channels)
+    assert -(-side // (patch * 2 ** (len(channels) - 1))) == coarsest
+
+
+def test_more_pixels_are_trained_at_more_noise() -> None:
+    means = [choose(images(60, side, side)).configuration.noise.log_mean for side in (6, 8, 28, 64)]
+    assert means == [-0.4, -0.4, 0.0, 0.3]

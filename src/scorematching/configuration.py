@@ -33,6 +33,7 @@ class UNetSettings(_Section):
     type: Literal["UNet"] = "UNet"
     channels: Annotated[tuple[Channels, ...], Field(min_length=1, max_length=6)] = (32, 64)
     dropout: Probability = 0.1
+    patch: Annotated[int, Field(ge=1, le=8)] = 1
 
 
 class OwnNetSettings(_Section):

@@ -21,6 +21,7 @@ from scorematching.settling import VALIDATIONS, Choice, laid_over
 
 SMALLEST_IMAGE = 6
 LARGEST_IMAGE = 128
+PATCHED_IMAGE = 16
 MEMBER_STEPS = 8200
 IMAGE_STEPS = 1500
 FEW_ROWS = 50
@@ -103,12 +104,18 @@ def _for_rows(data: Dataset | Stream, own_net: str | None) -> Choice:
 
 def _for_images(data: Dataset | Stream, own_net: str | None) -> Choice:
     n, (_, height, width) = data.n, data.schema.event
-    levels = 2 if max(height, width) <= 8 else 3
-    channels = tuple(32 * 2**level for level in range(levels))
+    patch, channels = _resolutions(max(height, width))
     dropout = 0.15 if n < 5000 else 0.1
+    log_mean = round(-0.4 + max(0.0, math.log(max(height, width) / 8)) / 3, 1)
     reasons = {
         "net": f"U-Net: images of {height} × {width}",
-        "net.channels": f"{channels}: {levels} resolutions down to about 4 to 8 pixels",
+        "net.channels": f"{channels}: {len(channels)} resolutions down to about 4 to 8 pixels",
+        "net.patch": f"{patch}: "
+        + (
+            "every pixel is a position"
+            if patch == 1
+            else f"squares of {patch} × {patch} pixels are one position, at a quarter of the cost"
+        ),
         "net.dropout": f"{dropout:g}: {n} images; fewer images need more, to keep from copying",
         "training.max_steps": f"{IMAGE_STEPS}: under 2 minutes at 8 × 8 on one core; raise it for "
         "more",
@@ -117,12 +124,13 @@ def _for_images(data: Dataset | Stream, own_net: str | None) -> Choice:
         "likelihood.n_steps": "12: the 16 probes err by more",
         "dequantise": "false: whole pixel values are taken as they are; samples are rounded",
         "noise": "0.01 to 20, where the numbers of a row have unit variance",
+        "noise.log_mean": f"{log_mean:g}: more noise where more pixels show the same shape",
     }
-    net = UNetSettings(channels=channels, dropout=dropout)
+    net = UNetSettings(channels=channels, dropout=dropout, patch=patch)
     return Choice(
         Configuration(
             net=_own(own_net, net, reasons),
-            noise=NoiseSettings(sigma_min=0.01, sigma_max=20.0, log_mean=-0.4, log_std=1.2),
+            noise=NoiseSettings(sigma_min=0.01, sigma_max=20.0, log_mean=log_mean, log_std=1.2),
             training=TrainSettings(
                 max_steps=IMAGE_STEPS, batch_size=128, learning_rate=2e-3, clip_norm=2.0
             ),
@@ -133,6 +141,14 @@ def _for_images(data: Dataset | Stream, own_net: str | None) -> Choice:
         ),
         reasons,
     )
+
+
+def _resolutions(side: int) -> tuple[int, tuple[int, ...]]:
+    """The patch of a U-Net and its channels, for images whose longer side has so many pixels."""
+    if side < PATCHED_IMAGE:
+        return 1, (32, 64) if side <= 8 else (32, 64, 128)
+    halvings = math.ceil(math.log2(side / 2 / 8))
+    return 2, tuple(min(48 * 2**level, 192) for level in range(max(1, halvings) + 1))
 
 
 def _row_dropout(n: int) -> float:

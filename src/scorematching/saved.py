@@ -66,7 +66,14 @@ def build_net(configuration: Configuration, event: tuple[int, ...], n_classes: i
                     "Use the ResidualMLP."
                 )
             members.append(
-                UNet(2 * event[0], event[0], settings.channels, settings.dropout, n_classes)
+                UNet(
+                    2 * event[0],
+                    event[0],
+                    settings.channels,
+                    settings.dropout,
+                    n_classes,
+                    settings.patch,
+                )
             )
         else:
             raise InvalidInput(

@@ -14,10 +14,11 @@ from scorematching.random import forked, normal, seeded
 F64 = torch.float64
 
 
-def stirred(*arguments: object, dropout: float = 0.0, n_classes: int = 0) -> UNet:
+def stirred(*arguments: object, dropout: float = 0.0, n_classes: int = 0, patch: int = 1) -> UNet:
     """A net in float64 whose weights are all away from zero."""
+    options = {"dropout": dropout, "n_classes": n_classes, "patch": patch}
     with forked("stirred"):
-        net = UNet(*arguments, dropout=dropout, n_classes=n_classes).double()  # type: ignore[arg-type]
+        net = UNet(*arguments, **options).double()  # type: ignore[arg-type]
     with torch.no_grad():
         for name, each in net.named_parameters():
             each.add_(0.05 * normal(tuple(each.shape), each, seeded("stirred", name)))
@@ -30,25 +31,28 @@ def inputs(*shape: int) -> tuple[Tensor, Tensor]:
 
 
 @pytest.mark.parametrize(
-    ("size", "channels"),
+    ("size", "channels", "patch"),
     [
-        ((1, 8, 8), (16, 24)),
-        ((3, 8, 8), (16, 24)),
-        ((1, 28, 28), (8, 8, 8)),
-        ((3, 7, 9), (8, 16, 8)),  # no multiple of 4
-        ((2, 3, 1), (8, 8, 8)),  # smaller than 4
-        ((1, 6, 6), (8,)),
+        ((1, 8, 8), (16, 24), 1),
+        ((3, 8, 8), (16, 24), 1),
+        ((1, 28, 28), (8, 8, 8), 1),
+        ((3, 7, 9), (8, 16, 8), 1),  # no multiple of 4
+        ((2, 3, 1), (8, 8, 8), 1),  # smaller than 4
+        ((1, 6, 6), (8,), 1),
+        ((1, 28, 28), (8, 8), 2),
+        ((3, 7, 10), (8, 8), 3),  # no multiple of 6
+        ((2, 1, 2), (8,), 4),
     ],
 )
 def test_the_output_has_the_size_of_the_input_and_is_zero_at_first(
-    size: tuple[int, int, int], channels: tuple[int, ...]
+    size: tuple[int, int, int], channels: tuple[int, ...], patch: int
 ) -> None:
     x, log_sigma = inputs(2, *size)
     with forked("zero"):
-        fresh = UNet(2 * size[0], size[0], channels).double()
+        fresh = UNet(2 * size[0], size[0], channels, patch=patch).double()
     both = torch.cat([x, x], 1)
     assert torch.equal(fresh(both, log_sigma), torch.zeros_like(x))
-    out = stirred(2 * size[0], size[0], channels)(both, log_sigma)
+    out = stirred(2 * size[0], size[0], channels, patch=patch)(both, log_sigma)
     assert out.shape == x.shape
     assert out.is_contiguous()
     assert bool((out != 0).all())
@@ -61,6 +65,25 @@ def test_every_pixel_can_depend_on_every_other() -> None:
     x.requires_grad_()
     (reach,) = torch.autograd.grad(net(x, log_sigma)[0, 0, 0, 0], x)
     assert bool((reach != 0).all())
+
+
+def test_a_patch_s_pixels_come_back_to_where_they_were() -> None:
+    """Weights that only pass the first image on, through the middle pixel of each kernel."""
+    net = stirred(1, 1, (8, 8), patch=2)
+    for each in net.parameters():
+        each.data.zero_()
+    middle = (slice(None), slice(None), 1, 1)
+    net.inlet.weight.data[middle][:4, :4] = torch.eye(4)
+    net.up[0].block.skip.weight.data[:, 8:, 0, 0] = torch.eye(8)
+    net.norm.weight.data.fill_(1.0)
+    net.outlet.weight.data[middle][:, :4] = torch.eye(4)
+    x, log_sigma = inputs(1, 1, 4, 8)
+    # GroupNorm by eights has one channel a group here: each of the four images is standardised.
+    four = x.reshape(2, 2, 4, 2).permute(1, 3, 0, 2).reshape(4, 8)
+    out = net(x, log_sigma).reshape(2, 2, 4, 2).permute(1, 3, 0, 2).reshape(4, 8)
+    spread = (four.var(1, correction=0, keepdim=True) + net.norm.eps).sqrt()
+    expected = torch.nn.functional.silu((four - four.mean(1, keepdim=True)) / spread)
+    torch.testing.assert_close(out, expected)
 
 
 def test_attention_is_the_softmax_average_over_positions() -> None:
@@ -109,17 +132,18 @@ def test_dropout_acts_in_training_only() -> None:
 
 
 def test_first_and_second_derivatives_are_those_of_finite_differences() -> None:
-    net = stirred(1, 1, (8, 8))
     x, log_sigma = inputs(1, 1, 2, 3)
     x.requires_grad_()
-    for training in (False, True):
-        net.train(training)
-        assert torch.autograd.gradcheck(lambda v: net(v, log_sigma), x)
-        assert torch.autograd.gradgradcheck(lambda v: net(v, log_sigma), x)
+    for net in (stirred(1, 1, (8, 8)), stirred(1, 1, (8,), patch=2)):
+        for training in (False, True):
+            net.train(training)
+            assert torch.autograd.gradcheck(lambda v, net=net: net(v, log_sigma), x)
+            assert torch.autograd.gradgradcheck(lambda v, net=net: net(v, log_sigma), x)
 
 
-def test_forward_mode_and_reverse_mode_agree() -> None:
-    net = stirred(2, 2, (8, 8), n_classes=2)
+@pytest.mark.parametrize("patch", [1, 2])
+def test_forward_mode_and_reverse_mode_agree(patch: int) -> None:
+    net = stirred(2, 2, (8, 8), n_classes=2, patch=patch)
     x, log_sigma = inputs(2, 2, 7, 7)
     classes = torch.tensor([0, 1])
     u, v = (normal(tuple(x.shape), x, seeded(name)) for name in "uv")
@@ -134,3 +158,8 @@ def test_channels_that_cannot_be_normalised_in_groups_are_refused(
 ) -> None:
     with pytest.raises(InvalidInput, match="multiples of 8"):
         UNet(1, 1, channels)
+
+
+def test_a_patch_of_no_pixels_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="patch must be an integer of at least 1: got 0"):
+        UNet(1, 1, (8,), patch=0)

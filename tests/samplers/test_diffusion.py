@@ -111,11 +111,39 @@ def test_single_precision_follows_double_precision(solver: Solver[Any], process:
     torch.testing.assert_close(single.double(), double, rtol=1e-3, atol=1e-3)
 
 
-def test_a_denoiser_can_be_sampled_from() -> None:
-    process, x = EDM(), 80 * normal((5, 2), MEAN, seeded("x"))
+@pytest.mark.parametrize("process", PROCESSES, ids=repr)
+def test_a_denoiser_can_be_sampled_from(process: Process) -> None:
+    t = torch.tensor(process.t_max, dtype=F64)
+    x = process.sigma(t) * normal((5, 2), MEAN, seeded("x"))
     by_denoiser = probability_flow(DenoiserScore(MIXTURE.denoise, process), process, x).x
     by_score = probability_flow(MIXTURE.noisy_score(process), process, x).x
     torch.testing.assert_close(by_denoiser, by_score, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("process", PROCESSES, ids=repr)
+def test_a_denoiser_gives_its_own_value_and_not_that_of_its_score(process: Process) -> None:
+    """To the bit in single precision, where the way through x/σ² loses digits."""
+    score = DenoiserScore(lambda x, sigma: x.sin() + sigma, process)
+    t, x = torch.tensor(process.t_min, dtype=F64), normal((5, 2), MEAN.float(), seeded("x"))
+    alpha, level = process.alpha(t.float()), process.noise_level(t.float())
+    diffusion = Diffusion(score, process)
+    assert torch.equal(diffusion.denoised(x, t), (x / alpha).sin() + level)
+    unscaled = diffusion.denoised_unscaled(x, t)
+    torch.testing.assert_close(unscaled, x.sin() + level, rtol=1e-6, atol=1e-6)
+
+
+def test_a_score_of_another_process_is_taken_as_the_score_that_it_is() -> None:
+    score, process, t = DenoiserScore(MIXTURE.denoise, VP()), EDM(), torch.tensor(0.4, dtype=F64)
+    x = normal((5, 2), MEAN, seeded("x"))
+    diffusion = Diffusion(score, process)
+    torch.testing.assert_close(diffusion.denoised(x, t), x + t**2 * score(x, t))
+    torch.testing.assert_close(diffusion.denoised_unscaled(x, t), x + t**2 * score(x, t))
+
+
+def test_a_denoiser_that_returns_another_shape_is_refused() -> None:
+    score = DenoiserScore(lambda x, sigma: x[:, :1], EDM())
+    with pytest.raises(InvalidInput, match="a denoiser must return a tensor shaped like x"):
+        Diffusion(score, EDM()).denoised(torch.ones(3, 2), torch.tensor(1.0, dtype=F64))
 
 
 def test_a_row_that_diverges_in_the_last_denoising_is_flagged_and_left() -> None:

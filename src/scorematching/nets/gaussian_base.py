@@ -109,7 +109,8 @@ class GaussianBase(nn.Module):
                 return self.forward(x, sigma)
         centred = x - self.mean
         flat = centred.reshape(len(x), -1)
-        noise = torch.as_tensor(sigma, dtype=x.dtype, device=x.device).expand(len(x))[:, None] ** 2
+        level = torch.as_tensor(sigma, dtype=x.dtype, device=x.device)
+        noise = level[..., None] ** 2
         common = self.rest / (self.rest + noise)
         special = self.variances / (self.variances + noise) - common
         denoised = common * flat + ((flat @ self.directions) * special) @ self.directions.T

@@ -46,14 +46,15 @@ class PreconditionedDenoiser(nn.Module):
         InvalidInput
             The network returns another shape than x.
         """
-        sigma = torch.as_tensor(sigma, dtype=x.dtype, device=x.device).expand(len(x))
+        sigma = torch.as_tensor(sigma, dtype=x.dtype, device=x.device)
         denoised: Tensor = self.base(x, sigma)
         inputs = (x - self.base.mean) / per_row(self.base.noised_scale(sigma), x)
         if self.feed_base:
             scale = self.base.noised_scale(torch.zeros_like(sigma))
             extra = (denoised - self.base.mean) / per_row(scale, x)
             inputs = torch.cat([inputs, extra], 1)
-        arguments = (inputs, sigma.log()) if classes is None else (inputs, sigma.log(), classes)
+        log_sigma = sigma.log().expand(len(x))
+        arguments = (inputs, log_sigma) if classes is None else (inputs, log_sigma, classes)
         correction: Tensor = check_like(self.net(*arguments), x, "the network")
         return denoised + per_row(self.base.residual_scale(sigma), x) * correction
 

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from scorematching.errors import InvalidInput
+from scorematching.hutchinson import check_count
 from scorematching.nets.embedding import Conditioning
 
 _EMBEDDING = 128
@@ -22,7 +23,8 @@ _EMBEDDING = 128
 class UNet(nn.Module):
     """One residual block a resolution down and up, two in the middle with attention between.
 
-    Height and width are padded with zeros to a multiple of 2^(resolutions − 1) and cropped again.
+    Height and width are padded with zeros to a multiple of patch · 2^(resolutions − 1) and cropped
+    again.
     Two coordinate maps join the input. The output layer and each block's second convolution start
     at zero.
 
@@ -36,11 +38,14 @@ class UNet(nn.Module):
         Probability in each block.
     n_classes
         Number of classes, 0 for none.
+    patch
+        Pixels along a side that the finest resolution takes as one position, their values as
+        channels of their own: 2 makes the network about four times cheaper.
 
     Raises
     ------
     InvalidInput
-        A number of channels is no multiple of 8.
+        A number of channels is no multiple of 8, or patch is no positive integer.
     """
 
     def __init__(
@@ -50,13 +55,16 @@ class UNet(nn.Module):
         channels: tuple[int, ...] = (32, 64),
         dropout: float = 0.1,
         n_classes: int = 0,
+        patch: int = 1,
     ) -> None:
         super().__init__()
+        check_count(patch, "patch")
         if not channels or any(c < 8 or c % 8 for c in channels):
             raise InvalidInput(f"channels must be positive multiples of 8: got {channels}.")
-        self.multiple = 2 ** (len(channels) - 1)
+        self.patch = patch
+        self.multiple = patch * 2 ** (len(channels) - 1)
         self.conditioning = Conditioning(_EMBEDDING, n_classes=n_classes)
-        self.inlet = nn.Conv2d(in_channels + 2, channels[0], 3, padding=1)
+        self.inlet = nn.Conv2d((in_channels + 2) * patch**2, channels[0], 3, padding=1)
         resolutions = list(pairwise(channels))
         self.down = nn.ModuleList(_Down(*pair, dropout) for pair in resolutions)
         self.up = nn.ModuleList(_Up(*pair, dropout) for pair in reversed(resolutions))
@@ -64,13 +72,14 @@ class UNet(nn.Module):
         self.attention = _Attention(channels[-1])
         self.middle_out = _Block(channels[-1], channels[-1], dropout)
         self.norm = nn.GroupNorm(8, channels[0])
-        self.outlet = _zero(nn.Conv2d(channels[0], out_channels, 3, padding=1))
+        self.outlet = _zero(nn.Conv2d(channels[0], out_channels * patch**2, 3, padding=1))
 
     def forward(self, x: Tensor, log_sigma: Tensor, classes: Tensor | None = None) -> Tensor:
         """x ``(n, in_channels, h, w)``, ln σ ``(n,)``, classes ``(n,)`` → out_channels of it."""
         height, width = x.shape[-2:]
         x = torch.cat([x, _coordinates(x)], 1)
         x = nn.functional.pad(x, (0, -width % self.multiple, 0, -height % self.multiple))
+        x = nn.functional.pixel_unshuffle(x, self.patch)
         embedding = self.conditioning(log_sigma, classes)
         # A sixth faster; the forward-mode derivative of GroupNorm does not take that format.
         layout = torch.channels_last if self.training else torch.contiguous_format
@@ -84,6 +93,7 @@ class UNet(nn.Module):
         for up in self.up:
             hidden = up(hidden, skips.pop(), embedding)
         output: Tensor = self.outlet(nn.functional.silu(self.norm(hidden)))
+        output = nn.functional.pixel_shuffle(output, self.patch)
         return output[..., :height, :width].contiguous()
 
 

@@ -65,10 +65,13 @@ class DenoiserScore:
     process: Process
 
     def __call__(self, x: Tensor, t: Tensor) -> Tensor:
+        return score_from_denoiser(self.denoised(x, t), x, self.process, t)
+
+    def denoised(self, x: Tensor, t: Tensor) -> Tensor:
+        """E[x₀ | x_t = x], without the way there and back through the score."""
         t = torch.as_tensor(t, dtype=x.dtype, device=x.device)
         alpha = per_row(self.process.alpha(t), x)
-        denoised = self.denoiser(x / alpha, self.process.noise_level(t))
-        return score_from_denoiser(denoised, x, self.process, t)
+        return self.denoiser(x / alpha, self.process.noise_level(t))
 
 
 @dataclass(frozen=True)

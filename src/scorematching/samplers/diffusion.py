@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from scorematching.errors import Diverged, InvalidInput
-from scorematching.noise import Process
+from scorematching.noise import DenoiserScore, Process
 from scorematching.samplers.grids import Grid
 from scorematching.samplers.walk import Noise, Progress, State, Walk, freeze, walk
 from scorematching.shapes import check_like, per_row
@@ -47,19 +47,35 @@ class Diffusion:
         return -self.process.noise_level(t).log().item()
 
     def denoised(self, x: Tensor, t: Tensor) -> Tensor:
-        """D = E[x₀ | x_t = x] = (x + σ² s)/α, by Tweedie's formula."""
+        """D = E[x₀ | x_t = x] = (x + σ² s)/α, by Tweedie's formula.
+
+        Of a `DenoiserScore` it is the denoiser's own value, which that formula would give back with
+        the rounding of x/σ² in it.
+        """
+        own = self._own_denoised(x, t)
+        if own is not None:
+            return own
         alpha, sigma = self.scales(t)
         return (x + sigma**2 * self.score(x, t)) / alpha
 
     def denoised_unscaled(self, y: Tensor, t: Tensor) -> Tensor:
         """E[x₀ | x_t = αy] = y + (σ²/α) s(αy, t) of y = x_t/α; t in float64, ``()`` or ``(n,)``."""
         alpha, sigma = self.process.alpha(t), self.process.sigma(t)
-        return y + per_row(sigma**2 / alpha, y) * self.score(per_row(alpha, y) * y, t)
+        x = per_row(alpha, y) * y
+        own = self._own_denoised(x, t)
+        return y + per_row(sigma**2 / alpha, y) * self.score(x, t) if own is None else own
 
     def velocity(self, x: Tensor, t: Tensor) -> Tensor:
         """dx/dt of the probability flow, f x − ½ g² s."""
         rate, diffusion = self.rates(t)
         return rate * x - diffusion / 2 * self.score(x, t)
+
+    def _own_denoised(self, x: Tensor, t: Tensor) -> Tensor | None:
+        """D(x, t) where the score was made of a denoiser for this process, else None."""
+        made_of = self.noisy_score
+        if not isinstance(made_of, DenoiserScore) or made_of.process != self.process:
+            return None
+        return check_like(made_of.denoised(x, t), x, "a denoiser")
 
 
 class Solver(Protocol[S]):
