@@ -11,7 +11,7 @@ from torch import Tensor
 from claims.truths import MIXTURE
 from scorematching.densities import GaussianMixture, gaussian
 from scorematching.errors import InvalidInput
-from scorematching.noise import VP
+from scorematching.noise import VP, SquareRoot
 from scorematching.random import normal, seeded
 
 DOUBLE = torch.float64
@@ -122,6 +122,13 @@ def test_the_noisy_score_is_the_noised_score_at_the_scales_of_the_process() -> N
     rows = [MIXTURE.noised(s, a).score(x[i : i + 1]) for i, (a, s) in pairs]
     torch.testing.assert_close(noisy(x, t), torch.cat(rows))
     torch.testing.assert_close(noisy(x[1:2], t[1]), rows[1])
+
+
+@pytest.mark.parametrize("t", [0.05, 0.3, 0.9])
+def test_the_noised_mixture_is_the_density_of_a_noised_row(t: float) -> None:
+    x, noised = MIXTURE.sample(20, seeded("x")), MIXTURE.library().noised(SquareRoot(), t)
+    expected = convolved(x, math.sqrt(1 - t), math.sqrt(t)).log()
+    torch.testing.assert_close(noised.log_density(x), expected, rtol=1e-10, atol=1e-10)
 
 
 @pytest.mark.parametrize("sigma", [0.2, 1.0, 5.0])

@@ -108,6 +108,15 @@ class GaussianMixture:
         score = self.diffused_score(x, torch.ones_like(level), level)
         return x + per_row(level, x) ** 2 * score
 
+    def noised(self, process: Process, t: float) -> GaussianMixture:
+        """The density of x_t = α(t) x + σ(t) z, a mixture once more: Σ w_k N(αμ_k, α²C_k + σ²I)."""
+        time = torch.as_tensor(t, dtype=self.means.dtype, device=self.means.device)
+        alpha, sigma = process.alpha(time), process.sigma(time)
+        noise = sigma**2 * torch.eye(self.means.shape[1]).to(self.means)
+        return GaussianMixture(
+            self.weights, alpha * self.means, alpha**2 * self.covariances + noise
+        )
+
     def noisy_score(self, process: Process) -> NoisyScore:
         """s(x, t) = ∇ log p_t(x) under a process, in closed form."""
         return DiffusedScore(self, process)
