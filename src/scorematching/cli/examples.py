@@ -17,6 +17,7 @@ from scorematching.errors import InvalidInput
 #: Name → what it shows; each is a script, a page of the documentation and a demo.
 EXAMPLES: Mapping[str, str] = {
     "potentials": "the score does not see the constant; what implicit matching weighs up",
+    "langevin": "samples from a score; modes that get the wrong shares, and annealing",
 }
 
 SHARE = ("share", "scorematching", "examples")  # of an installed package; see pyproject.toml
