@@ -10,7 +10,7 @@ from families.cases import Case, vector
 from scorematching import families
 from scorematching.calculus import gradient
 from scorematching.errors import InvalidInput
-from scorematching.families import LinearFamily, PrescribesFit
+from scorematching.families import LinearFamily, prescribes
 from scorematching.families.family import check_theta, columns
 
 
@@ -178,11 +178,10 @@ def test_the_order_of_parameters_is_that_of_the_design() -> None:
 
 
 def test_a_family_prescribes_its_fit_or_does_not() -> None:
-    x = cases.SPHERE3
-    assert isinstance(families.VonMisesFisher(3), PrescribesFit)
-    assert families.VonMisesFisher(3).fit(x) is None
-    assert families.VonMisesFisher(3, direction_first=True).fit(x) is not None
-    assert not isinstance(families.Gaussian(3), PrescribesFit)
+    assert prescribes(families.VonMisesFisher(3, direction_first=True))
+    assert prescribes(families.Watson(3))
+    assert not prescribes(families.VonMisesFisher(3))
+    assert not prescribes(families.Gaussian(3))
 
 
 def test_theta_may_be_a_list_and_comes_back_detached() -> None:

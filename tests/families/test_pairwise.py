@@ -10,6 +10,7 @@ from families import quadrature
 from families.cases import K3, POSITIVE3, vector
 from families.matching import rows_of
 from families.moments import assert_moments
+from scorematching.domains import MinPower, PositiveOrthant
 from scorematching.errors import InvalidInput
 from scorematching.families import (
     LogNormalDensity,
@@ -75,6 +76,26 @@ def test_the_expected_gradient_is_zero_at_the_truth(a: float, b: float, eta: tor
     assert (gradient.abs() < 1e-4 * size).all()
     wrong = (density[near] / density.sum()) @ rows.gradient(1.02 * theta)
     assert (wrong.abs() > 1e-3 * size).any()
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "power"), [(1.0, 1.0, 1.0), (0.5, 0.5, 1.5), (1.5, 0.7, 1.3), (1.0, 0.0, 2.0)]
+)
+def test_the_default_weight_leaves_the_estimates_a_variance(
+    a: float, b: float, power: float
+) -> None:
+    family = PairwiseInteraction(1, a, b)
+    assert family.domain == PositiveOrthant(1, weight=MinPower(power, 3.0))
+    u = torch.linspace(-60, 0, 60_001, dtype=torch.float64)  # log x: x from e⁻⁶⁰ to 1
+
+    def masses(q: float) -> torch.Tensor:
+        """∫ (∂ x^{q+m−1})² dx up to each x: what w s leaves of variance near zero."""
+        slope = q + min(a, b) - 1
+        return ((slope * (u * (slope - 1)).exp()) ** 2 * u.exp()).cumsum(0)
+
+    kept, lost = masses(power), masses(1.5 - min(a, b))
+    assert kept[30_000] < 1e-3 * kept[-1]  # below x = e⁻³⁰ there is nothing,
+    assert lost[30_000] > 0.4 * lost[-1]  # and here as much as above, without end
 
 
 def test_the_log_normal_is_that_of_scipy_with_its_moments(generator: torch.Generator) -> None:

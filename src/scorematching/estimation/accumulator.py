@@ -25,7 +25,7 @@ from scorematching.estimation.portions import as_portions, counted
 from scorematching.estimation.result import Estimate
 from scorematching.estimation.rows import as_rows, check_enough
 from scorematching.estimation.solving import statistic_of
-from scorematching.families import ChoosesDomain, LinearFamily, PrescribesFit
+from scorematching.families import ChoosesDomain, LinearFamily, prescribes
 from scorematching.structured import Statistic
 
 NO_SECOND_PASS = (
@@ -75,9 +75,13 @@ class Accumulator:
         Raises
         ------
         InvalidInput
-            The family is not linear in its parameters, or chooses its domain from the rows; or as
-            `estimate`.
+            The family is not linear in its parameters, has an estimator of its own, or chooses its
+            domain from the rows; or as `estimate`.
         """
+        if prescribes(family):
+            raise InvalidInput(
+                f"{family!r} has an estimator of its own, which needs all rows at once. {IN_MEMORY}"
+            )
         if not isinstance(family, LinearFamily):
             raise InvalidInput(
                 f"{family!r} is not linear in its parameters: minimising its objective reads the "
@@ -109,11 +113,6 @@ class Accumulator:
             As `estimate` for rows: a value is not finite, or a row lies outside the domain.
         """
         rows = as_rows(x, self.family.d, at_least=1)
-        if isinstance(self.family, PrescribesFit) and self.family.fit(rows) is not None:
-            raise InvalidInput(
-                f"{self.family!r} has an estimator of its own, which needs all rows at once. Pass "
-                "them as an array in memory."
-            )
         return replace(self, statistic=self.statistic.update(rows))
 
     def merge(self, other: Self) -> Self:

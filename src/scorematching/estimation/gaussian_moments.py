@@ -17,7 +17,7 @@ from torch import Tensor
 from scorematching.domains import Euclidean
 from scorematching.errors import NotIdentified
 from scorematching.estimation.closed_form import factorise
-from scorematching.estimation.quadratic import check_some, too_large
+from scorematching.estimation.rows import check_some, too_large
 from scorematching.estimation.symmetric_blocks import assemble_matrix, assemble_vector, places
 from scorematching.families import Gaussian
 from scorematching.structured import QuadraticForm, quadratic_rule

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -16,6 +17,7 @@ from scorematching.estimation.coordinates import FreeCoordinates
 from scorematching.estimation.minimisers import LBFGS, Minimiser, Outcome, TrustRegion, slope_at
 from scorematching.estimation.minimum import few_at_a_time
 from scorematching.estimation.objective import Objective, row_gradients
+from scorematching.estimation.rows import not_finite
 from scorematching.families import Family
 
 FEW = 24  # parameters for which Hessians pay while minimising
@@ -131,12 +133,14 @@ def minimise_from(
     NotConverged
         No start led to a minimum, or the lowest lies on the bounds of the parameters.
     InvalidInput
-        A start lies outside the bounds.
+        A start lies outside the bounds, or the loss of a row is not finite.
     """
     k = coordinates.constraints.n_free
     chosen = minimiser or (TrustRegion() if k <= FEW else LBFGS())
     function = InFree(Objective.of(family, domain, x), coordinates)
     outcomes = [chosen(function, coordinates.start(start)) for start in starts]
+    if not any(math.isfinite(each.value) for each in outcomes):
+        _refuse(function.objective, domain, x, coordinates(outcomes[0].u))
     best = _lowest(outcomes)
     stuck = coordinates.at_bound(best.u)
     if stuck is not None:
@@ -146,10 +150,13 @@ def minimise_from(
         )
     if k <= POLISHED:
         best = polish(function, best)
-    same = sum(each.value <= best.value + SAME * abs(best.value) for each in outcomes)
+    near = SAME * abs(best.value)
+    same = sum(each.value <= best.value + near for each in outcomes if each.converged)
+    lower = sum(each.value < best.value - near for each in outcomes if not each.converged)
     note = (
         f"minimised by {type(chosen).__name__} from {len(outcomes)} "
         f"start{'s' if len(outcomes) > 1 else ''}; {same} reached the minimum kept"
+        + (f"; {lower} went lower without converging, so it is a local one" if lower else "")
     )
     return SmoothMinimum(family, domain, x, coordinates, chosen, best, note)
 
@@ -193,6 +200,13 @@ def _lowest(outcomes: Sequence[Outcome]) -> Outcome:
             "parameters that the rows hardly determine."
         )
     return min(converged, key=lambda each: each.value)
+
+
+def _refuse(objective: Objective, domain: AnyDomain, x: Tensor, theta: Tensor) -> None:
+    """Raise InvalidInput for the first row whose loss is not finite at θ, if there is one."""
+    bad = ~objective.row_losses(theta).isfinite()
+    if bool(bad.any()):
+        raise not_finite(x, int(bad.nonzero()[0]), domain)
 
 
 def _where(outcome: Outcome) -> str:

@@ -81,7 +81,7 @@ class TrustRegion:
     """
 
     max_iterations: int = 500
-    tolerance: float = 1e-8
+    tolerance: float = 1e-6
 
     def __call__(self, function: Smooth, start: Tensor) -> Outcome:
         """From start ``(k,)``."""

@@ -144,7 +144,7 @@ class PrescribedMinimum:
     def refit(self, x: Tensor, counts: Tensor) -> Tensor:
         """The family's own estimate of resampled rows."""
         found = (self.family.fit(x.repeat_interleave(some, 0)) for some in counts)
-        return torch.stack([fit.theta for fit in found if fit is not None])
+        return torch.stack([fit.theta for fit in found])
 
 
 def few_at_a_time(rows: Iterable[Tensor], p: int) -> Iterator[Tensor]:

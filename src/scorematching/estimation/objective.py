@@ -64,6 +64,11 @@ class Objective:
             total = total + part.counts @ losses(self.family, part, theta)
         return total / self.n
 
+    def row_losses(self, theta: Tensor) -> Tensor:
+        """The loss of each row at θ, ``(m,)``, each once."""
+        with torch.no_grad():
+            return torch.cat([losses(self.family, part, theta) for part in self.portions])
+
     def value_and_gradient(
         self, u: Tensor, parameters: Callable[[Tensor], Tensor]
     ) -> tuple[float, Tensor]:

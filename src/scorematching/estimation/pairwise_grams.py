@@ -21,7 +21,7 @@ from torch import Tensor
 
 from scorematching.domains import Log1p, MinPower, PositiveOrthant, Power, Weight
 from scorematching.estimation.matching import diagonal_slopes
-from scorematching.estimation.quadratic import check_some, not_finite, too_large
+from scorematching.estimation.rows import check_some, not_finite, too_large
 from scorematching.estimation.symmetric_blocks import assemble_matrix, assemble_vector
 from scorematching.families import Gaussian, PairwiseInteraction
 from scorematching.structured import QuadraticForm, quadratic_rule
@@ -187,7 +187,9 @@ class PairwiseGrams:
         t = self._terms(x.mT.contiguous())
         sizes = torch.stack(list(t))
         bad = ~sizes.isfinite().all(0).all(0)
-        raise not_finite(x, int(bad.nonzero()[0])) if bool(bad.any()) else too_large()
+        if bool(bad.any()):
+            raise not_finite(x, int(bad.nonzero()[0]), self.domain)
+        raise too_large()
 
 
 def _weighted(
@@ -206,7 +208,10 @@ def weight_and_slope(weight: Weight, x: Tensor) -> tuple[Tensor, Tensor]:
     if isinstance(weight, MinPower):
         inside = x <= weight.cap
         low, p = torch.where(inside, x, weight.cap), weight.power
-        return (low, inside.to(x)) if p == 1 else (low**p, p * low ** (p - 1) * inside)
+        if p == 1:
+            return low, inside.to(x)
+        less = low ** (p - 1)
+        return low * less if p > 1 else low**p, p * less * inside
     if isinstance(weight, Power):
         p = weight.p
         return (x, torch.ones_like(x)) if p == 1 else (x**p, p * x ** (p - 1))

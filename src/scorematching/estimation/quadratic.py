@@ -18,8 +18,8 @@ import torch
 from torch import Tensor
 
 from scorematching.domains import AnyDomain, coordinates, working_rows
-from scorematching.errors import InvalidInput
 from scorematching.estimation.matching import along, frame_of
+from scorematching.estimation.rows import check_some, not_finite, too_large
 from scorematching.estimation.slopes import Slopes
 from scorematching.families import LinearFamily
 from scorematching.structured import QuadraticForm
@@ -150,7 +150,7 @@ class Quadratic:
             dense = slopes.dense()[:, 0]
             products = dense[:, :-1, None] * dense[:, None, :]
             if not bool(products.isfinite().all() & generated[0, :-1].isfinite().all()):
-                raise not_finite(x, row)
+                raise not_finite(x, row, self.domain)
         raise too_large()
 
 
@@ -196,26 +196,3 @@ def own_columns(z: Tensor) -> Tensor:
     take memory, and time to clear it, of the whole.
     """
     return z.mT.clone(memory_format=torch.contiguous_format).mT
-
-
-def not_finite(x: Tensor, row: int) -> InvalidInput:
-    """The error for a row whose loss is not finite."""
-    return InvalidInput(
-        f"the loss of row {row} is not finite: got x = {x[row].tolist()}. The score is infinite "
-        "there and the weight does not make up for it; choose a weight that falls faster towards "
-        "the boundary, or drop the row."
-    )
-
-
-def too_large() -> InvalidInput:
-    """The error for sums that overflow though each term is finite."""
-    return InvalidInput(
-        "the sums over the rows overflow: values are too large for double precision. Rescale the "
-        "columns."
-    )
-
-
-def check_some(n: int) -> None:
-    """Raise InvalidInput if there are no rows."""
-    if n == 0:
-        raise InvalidInput("there are no rows: got n = 0. An estimate needs two rows or more.")

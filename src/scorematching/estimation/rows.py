@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from scorematching.domains import AnyDomain, coordinates, working_rows
 from scorematching.errors import InvalidInput
 
 
@@ -69,3 +70,35 @@ def check_enough(n: int, k: int) -> None:
             "parameters. Bring more rows, fix or tie parameters (fixed=…, tied=…), ask for a ridge "
             "(ridge=…), or for the estimate alone (covariance=None)."
         )
+
+
+def check_some(n: int) -> None:
+    """Raise InvalidInput if there are no rows."""
+    if n == 0:
+        raise InvalidInput("there are no rows: got n = 0. An estimate needs two rows or more.")
+
+
+def not_finite(x: Tensor, row: int, domain: AnyDomain) -> InvalidInput:
+    """The error for a row of x whose loss is not finite, on the domain's boundary or inside."""
+    got = f"the loss of row {row} is not finite: got x = {x[row].tolist()}"
+    weight = coordinates(domain)[0].weight(working_rows(domain, x[row : row + 1]))
+    if bool((weight == 0).any()):
+        return InvalidInput(
+            f"{got}, on the boundary of the domain, where the score of the family is infinite. "
+            "Drop such rows, or put a value just inside in their place (half the smallest "
+            "measured) with a weight that falls as the square of the distance (MinPower(2, cap)), "
+            "so that the value hardly matters, or take a family with a finite score there (a "
+            "Gaussian, powers a, b ≥ 1)."
+        )
+    return InvalidInput(
+        f"{got}. The score or its derivative is infinite or no number there: rescale the columns, "
+        "or drop the row."
+    )
+
+
+def too_large() -> InvalidInput:
+    """The error for sums that overflow though each term is finite."""
+    return InvalidInput(
+        "the sums over the rows overflow: values are too large for double precision. Rescale the "
+        "columns."
+    )

@@ -16,7 +16,7 @@ from scorematching.estimation.objective import Objective, row_gradients
 from scorematching.estimation.result import Estimate
 from scorematching.estimation.rows import as_rows
 from scorematching.estimation.solving import statistic_of
-from scorematching.families import Family, LinearFamily, PrescribesFit
+from scorematching.families import Family, LinearFamily, prescribes
 
 
 def smic(estimate: Estimate, x: Any) -> float:
@@ -53,7 +53,7 @@ def smic(estimate: Estimate, x: Any) -> float:
             f"SMIC takes the rows of the estimate, {estimate.n} of them: got {len(rows)}. On other "
             "rows use held_out_objective."
         )
-    if isinstance(family, PrescribesFit) and family.fit(rows) is not None:
+    if prescribes(family):
         raise InvalidInput(
             f"{family!r} has an estimator of its own, which is not the minimum of one objective: "
             "SMIC does not hold. Use cross_validation."

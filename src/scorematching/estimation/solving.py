@@ -141,12 +141,9 @@ def _users(task: Task, family: UserFamily) -> Solved:
 def _prescribed(task: Task) -> Solved | None:
     """The family's own estimator, where it has one."""
     family = task.family
-    if not isinstance(family, PrescribesFit):
+    if not isinstance(family, PrescribesFit) or not family.prescribes:
         return None
     task.domain.check(task.x)
-    fit = family.fit(task.x)
-    if fit is None:
-        return None
     plain = task.constraints.trivial and not task.ridge and task.domain == family.domain
     if not plain or task.theta0 is not None or task.minimiser is not None:
         raise InvalidInput(
@@ -154,6 +151,7 @@ def _prescribed(task: Task) -> Solved | None:
             "and minimiser have no effect. Leave them out, or match jointly: direction_first=False "
             "for von Mises–Fisher, Bingham(d) for Watson."
         )
+    fit = family.fit(task.x)
     if isinstance(family, LinearFamily):
         objective = statistic_of(family, task.domain).update(task.x).finalize()(fit.theta)
     else:

@@ -35,6 +35,7 @@ from scorematching.families.family import (
     PrescribedFit,
     PrescribesFit,
     WritesLoss,
+    prescribes,
 )
 from scorematching.families.gamma import Gamma, GammaDensity
 from scorematching.families.gaussian import Gaussian
@@ -103,4 +104,5 @@ __all__ = [
     "WritesLoss",
     "amari_distance",
     "model_on",
+    "prescribes",
 ]

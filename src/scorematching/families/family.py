@@ -110,8 +110,12 @@ class PrescribedFit:
 class PrescribesFit(Protocol):
     """A family whose estimator may not be the joint minimum of one objective."""
 
-    def fit(self, x: Tensor, /) -> PrescribedFit | None:
-        """The estimate from rows ``(n, d)`` on its own domain; None where it is the minimum."""
+    @property
+    def prescribes(self) -> bool:
+        """Whether it is not: estimates are then made by `fit`."""
+
+    def fit(self, x: Tensor, /) -> PrescribedFit:
+        """The estimate from all rows ``(n, d)``, on the family's own domain."""
 
 
 @runtime_checkable
@@ -136,6 +140,11 @@ class ChoosesDomain(Protocol):
 
     def domain_for(self, x: Tensor, /) -> AnyDomain:
         """Where rows ``(n, d)`` are matched unless a domain is given."""
+
+
+def prescribes(family: LinearFamily | Family) -> bool:
+    """Whether a family is estimated by a `fit` of its own."""
+    return isinstance(family, PrescribesFit) and family.prescribes
 
 
 def check_theta(theta: Tensor, names: tuple[str, ...]) -> Tensor:

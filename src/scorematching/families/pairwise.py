@@ -73,13 +73,13 @@ class PairwiseInteraction:
 
     @property
     def domain(self) -> AnyDomain:
-        """The positive orthant; weight min(x, 3), squared where a power is below ½.
+        """The positive orthant; weight min(x, 3) to the power 2 − m, at least 1, m = min(a, b).
 
-        There the score grows faster than x^{−½} towards zero; with b = 0 the density, ∝ x^η, may
-        itself be infinite.
+        Towards zero the score grows as x^{m−1} and ∂(w s), w = x^q, as x^{q+m−2}, whose square has
+        a mean only for q > 3/2 − m: with w = min(x, 3) the estimates of the square-root model have
+        no variance. 2 − m is the power that Yu et al. (2019) advise.
         """
-        power = 1.0 if min(self.a, self.b) >= 0.5 else 2.0
-        return PositiveOrthant(self.d, weight=MinPower(power, 3.0))
+        return PositiveOrthant(self.d, weight=MinPower(max(1.0, 2 - min(self.a, self.b)), 3.0))
 
     def statistics(self, x: Tensor) -> Tensor:
         """T(x) = (−yᵢ²/(2a), −yᵢyⱼ/a; (xᵇ − 1)/b), y = xᵃ: ``(n, d)`` → ``(n, p)``."""

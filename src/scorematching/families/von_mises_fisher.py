@@ -64,8 +64,13 @@ class VonMisesFisher:
         """r(x) = 0."""
         return torch.zeros_like(columns(x, self.d)[:, 0])
 
-    def fit(self, x: Tensor) -> PrescribedFit | None:
-        """Direction first, then κ̂ = (d − 1) mean t/(1 − mean t²) with t = μ̂ᵀx; None otherwise.
+    @property
+    def prescribes(self) -> bool:
+        """Whether the direction comes first."""
+        return self.direction_first
+
+    def fit(self, x: Tensor) -> PrescribedFit:
+        """Direction first, then κ̂ = (d − 1) mean t/(1 − mean t²) with t = μ̂ᵀx.
 
         The influence of a row is μ̂ IF_κ + κ̂ IF_μ, IF_μ = (x − μ̂t)/‖x̄‖ and
         IF_κ = [(d − 1)t − (1 − t²)κ̂]/(1 − mean t²). By symmetry an error in μ̂ does not reach κ̂
@@ -76,8 +81,6 @@ class VonMisesFisher:
         InvalidInput
             x̄ = 0, which has no direction, or all rows are equal.
         """
-        if not self.direction_first:
-            return None
         rows = columns(x, self.d)
         centre = rows.mean(0)
         length = centre.norm()

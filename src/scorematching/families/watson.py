@@ -73,6 +73,11 @@ class Watson:
         fits = [along(x, vectors[:, k]) for k in (-1, 0)]
         return torch.stack([torch.cat([fit.kappa[None], fit.mu]) for fit in fits])
 
+    @property
+    def prescribes(self) -> bool:
+        """Always: the axis comes first."""
+        return True
+
     def fit(self, x: Tensor) -> PrescribedFit:
         """The axis, then κ̂ = 2(d mean t² − 1)/(4 mean t²(1 − t²)), t = μ̂ᵀx.
 
