@@ -1,4 +1,4 @@
-"""The numbers of examples/langevin.py against the shares of the mixture and the law of the chain."""
+"""The numbers of examples/langevin.py: the shares of the mixture, and the law of the chain."""
 
 from __future__ import annotations
 
