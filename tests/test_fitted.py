@@ -36,6 +36,27 @@ def test_samples_with_labels_begin_with_the_fewer_and_are_as_frequent() -> None:
     assert fitted.sample(3, labels=["a", "b", "a"])["kind"].tolist() == ["a", "b", "a"]
 
 
+def test_spread_labels_keep_the_frequencies_of_the_classes() -> None:
+    data = pd.DataFrame({"u": gaussian_rows(90, 1)[:, 0], "kind": ["a", "b", "b"] * 30})
+    fitted = quick(data, 5, label="kind")
+    labels = fitted.spread_labels(300)
+    assert (labels.count("a"), labels.count("b")) == (100, 200)
+    assert fitted.sample(300, labels=labels)["kind"].tolist() == labels
+    with pytest.raises(InvalidInput, match="fitted without labels: there are none to spread"):
+        quick(gaussian_rows(60, 2)).spread_labels(3)
+    with pytest.raises(InvalidInput, match="n must be"):
+        fitted.spread_labels(0)
+
+
+def test_the_number_of_evaluations_can_be_chosen_when_sampling() -> None:
+    fitted = quick(gaussian_rows(60, 2), 5)
+    for n_evaluations in (2, 9):
+        wanted = changed(fitted, sampling={"n_evaluations": n_evaluations}).sample(20)
+        assert np.array_equal(fitted.sample(20, n_evaluations=n_evaluations), wanted)
+    with pytest.raises(InvalidInput, match=r"n_evaluations: .* greater than or equal to 2"):
+        fitted.sample(20, n_evaluations=1)
+
+
 def test_a_rows_log_density_does_not_depend_on_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
     x = gaussian_rows(60, 2)
     fitted = quick(x, 5)

@@ -13,8 +13,9 @@ from torch import Tensor, nn
 
 from scorematching import batched
 from scorematching.calculus import differentiable
-from scorematching.configuration import Configuration
+from scorematching.configuration import Configuration, overridden
 from scorematching.data import Schema
+from scorematching.data.labels import decode, spread
 from scorematching.data.transform import Compose
 from scorematching.errors import Diverged, InvalidInput
 from scorematching.forms import Form, given_back, rows_like, shaped_like
@@ -60,7 +61,9 @@ class FittedScore:
         """The noise process of the preprocessed rows."""
         return batched.process_of(self.configuration)
 
-    def sample(self, n: int, *, seed: int = 0, labels: Any = None) -> Any:
+    def sample(
+        self, n: int, *, seed: int = 0, labels: Any = None, n_evaluations: int | None = None
+    ) -> Any:
         """n rows drawn from the model, in the form of the data.
 
         Row i depends on the seed and i alone: a longer sample starts with the shorter one (up to
@@ -74,7 +77,9 @@ class FittedScore:
             Of the noise.
         labels
             For a model fitted with labels: a class a row, or one for all; drawn by the classes'
-            frequencies if left out.
+            frequencies if left out. See `spread_labels` too.
+        n_evaluations
+            Of the network, a row, in place of ``configuration.sampling.n_evaluations``; at least 2.
 
         Returns
         -------
@@ -84,7 +89,7 @@ class FittedScore:
         Raises
         ------
         InvalidInput
-            n is no positive integer, or labels do not fit the model.
+            n or n_evaluations is out of its range, or labels do not fit the model.
         Diverged
             All rows became non-finite. Where some did they are left out, with a warning.
         """
@@ -92,7 +97,11 @@ class FittedScore:
         classes = sample_classes(labels, n, seed, self.schema, self.class_frequencies)
         if classes is not None:
             classes = classes.to(self.denoiser.base.mean.device)
-        y, lost = batched.samples(self.denoiser, self.configuration, n, seed, classes)
+        settings = self.configuration
+        if n_evaluations is not None:
+            changes = {"sampling": {"n_evaluations": n_evaluations}}
+            settings = overridden(settings, changes, "what is asked of sample")
+        y, lost = batched.samples(self.denoiser, settings, n, seed, classes)
         rows = self.transform.inverse(y)
         kept = torch.isfinite(rows).reshape(n, -1).all(1) & ~lost
         count = n - int(kept.sum())
@@ -103,6 +112,23 @@ class FittedScore:
             warnings.warn(text, RuntimeWarning, stacklevel=2)
         codes = None if classes is None else classes.cpu()[kept].numpy()
         return given_back(self.form, rows[kept].numpy(), self.schema, codes)
+
+    def spread_labels(self, n: int) -> list[str] | list[int]:
+        """Labels for n samples, each class as often as in the data but for less than one row.
+
+        Labels that `sample` draws are independent, as those of n fresh rows would be, and so their
+        numbers vary. Spread ones, ``sample(n, labels=fitted.spread_labels(n))``, keep the mixture
+        of classes as it is, and means over the samples vary less.
+
+        Raises
+        ------
+        InvalidInput
+            The model was fitted without labels, or n is no positive integer.
+        """
+        check_count(n, "n")
+        if self.class_frequencies is None or self.schema.label is None:
+            raise InvalidInput("the model was fitted without labels: there are none to spread.")
+        return decode(spread(self.class_frequencies, n), self.schema.label)
 
     def log_density(self, x: Any, *, labels: Any = None) -> Any:
         """log p of each row of x, in nats and the units of the data, ``(n,)``.

@@ -94,6 +94,22 @@ def decode(labels: NDArray[np.int64], schema: LabelSchema) -> list[str] | list[i
     return [int(name) for name in names] if schema.integer else names
 
 
+def spread(frequencies: Sequence[float], n: int) -> NDArray[np.int64]:
+    """n classes by their frequencies as nearly as whole numbers can be, evenly mixed.
+
+    The counts are those of largest remainders, ⌊n f⌋ and one more for the classes that lose most
+    by that. The j-th of the c rows of a class is put at (j + ½)/c of the way.
+    """
+    shares = np.asarray(frequencies, dtype=np.float64)
+    ideal = n * (shares / shares.sum())
+    counts = np.floor(ideal).astype(np.int64)
+    most = np.argsort(counts - ideal, kind="stable")[: n - int(counts.sum())]
+    counts[most] += 1
+    places = np.concatenate([(np.arange(count) + 0.5) / count for count in counts])
+    order = np.argsort(places, kind="stable")
+    return np.repeat(np.arange(len(counts)), counts)[order]
+
+
 def _as_text(name: str, cell: Any, row: int, origin: Origin) -> str:
     if cell is None or cell == "" or cell != cell:
         raise origin.error(
