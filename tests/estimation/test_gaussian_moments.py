@@ -6,7 +6,13 @@ from torch import Tensor
 
 from scorematching.domains import Euclidean
 from scorematching.errors import InvalidInput, NotIdentified
-from scorematching.estimation import GaussianMoments, Quadratic, gaussian_moments, statistic_of
+from scorematching.estimation import (
+    GaussianMoments,
+    Quadratic,
+    Sandwich,
+    gaussian_moments,
+    statistic_of,
+)
 from scorematching.estimation.constraints import constraints
 from scorematching.estimation.minimum import LinearMinimum
 from scorematching.families import Gaussian
@@ -47,8 +53,12 @@ def test_the_minimiser_and_its_influences_agree_with_differentiation() -> None:
         for empty in (GaussianMoments.of(FAMILY), Quadratic.of(FAMILY, Euclidean(3)))
     ]
     torch.testing.assert_close(minima[0].phi, minima[1].phi, rtol=1e-10, atol=0)
-    one, other = (torch.cat(list(each.influences([x]))) for each in minima)
-    torch.testing.assert_close(one, other, rtol=1e-8, atol=1e-10)
+    influences, gradients = (torch.cat(list(each.row_terms([x]))) for each in minima)
+    A = Quadratic.of(FAMILY, Euclidean(3)).update(x).finalize().A
+    expected = -torch.linalg.solve(A, gradients.mT).mT
+    torch.testing.assert_close(influences, expected, rtol=1e-8, atol=1e-10)
+    one, other = (Sandwich()(each, [x]).covariance for each in minima)
+    torch.testing.assert_close(one, other, rtol=1e-8, atol=1e-12)
 
 
 @pytest.mark.parametrize("centre", [0.0, 3.0, 1e8])

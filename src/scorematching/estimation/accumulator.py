@@ -18,7 +18,7 @@ from scorematching.domains import AnyDomain
 from scorematching.errors import InvalidInput
 from scorematching.estimation.closed_form import check_ridge
 from scorematching.estimation.constraints import Constraints, constraints
-from scorematching.estimation.covariance import Covariance, Sandwich
+from scorematching.estimation.covariance import SANDWICH, Covariance
 from scorematching.estimation.distributed import all_reduce
 from scorematching.estimation.minimum import LinearMinimum
 from scorematching.estimation.portions import as_portions, counted
@@ -32,8 +32,6 @@ NO_SECOND_PASS = (
     "no standard errors: they take a second pass over the rows, and these were not kept"
 )
 IN_MEMORY = "Pass the rows as an array in memory, or a sample of them."
-RIDGE = "a ridge shrinks the estimates; the standard errors are those of the shrunken ones"
-SANDWICH = Sandwich()
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,5 +171,5 @@ class Accumulator:
             self.n,
             minimum.objective,
             uncertainty,
-            (RIDGE,) if self.ridge else (),
+            minimum.notes,
         )

@@ -36,6 +36,11 @@ class Factor:
         scale = self.scale[:, None]
         return (scale * torch.cholesky_solve(scale * columns, self.root)).reshape(b.shape)
 
+    def on_both_sides(self, S: Tensor) -> Tensor:
+        """A⁻¹SA⁻¹ of a symmetric S ``(p, p)``."""
+        both = self.solve(self.solve(S).mT)
+        return (both + both.mT) / 2
+
 
 def factorise(A: Tensor, names: Sequence[str]) -> Factor:
     """The factor of A, the curvature of an objective.

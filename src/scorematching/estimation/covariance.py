@@ -2,8 +2,7 @@
 
 An estimate that minimises the mean of losses over n independent rows has the covariance
 H⁻¹ΣH⁻¹/n, H the curvature of the objective and Σ the covariance of the row gradients gᵢ (Huber
-1967; White 1982): that of the mean of the influences ψᵢ = −H⁻¹gᵢ. Rows are read a second time, in
-portions, and no n × p matrix is formed.
+1967; White 1982). Rows are read a second time, in portions, and no n × p matrix is formed.
 """
 
 from __future__ import annotations
@@ -22,6 +21,7 @@ from scorematching.estimation.minimum import Minimum
 from scorematching.random import seeded
 
 DRAWS = 64  # resamples counted at a time
+CONVENTION = "sandwich A⁻¹ΣA⁻¹/n, Σ the covariance of the row gradients with divisor n − 1"
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,13 +59,13 @@ class Sandwich:
         k = len(minimum.phi)
         total = torch.zeros(k, k, dtype=minimum.phi.dtype, device=minimum.phi.device)
         n = 0
-        for part in minimum.influences(rows):
+        for part in minimum.row_terms(rows):
             total += part.mT @ part
             n += len(part)
-        return Uncertainty(
-            total / (n * (n - 1)),
-            "sandwich A⁻¹ΣA⁻¹/n, Σ the covariance of the row gradients with divisor n − 1",
-        )
+        return Uncertainty(minimum.sandwich(total) / (n * (n - 1)), CONVENTION)
+
+
+SANDWICH = Sandwich()  # what estimates are given unless another is asked for
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,12 +89,12 @@ class ClusterRobust:
         k = len(minimum.phi)
         sums = torch.zeros(count, k, dtype=minimum.phi.dtype, device=minimum.phi.device)
         n = 0
-        for part in minimum.influences(rows):
+        for part in minimum.row_terms(rows):
             if n + len(part) <= len(codes):
                 sums.index_add_(0, codes[n : n + len(part)].to(sums.device), part)
             n += len(part)
         check_labels(codes, n)
-        covariance = count / (count - 1) * (sums.mT @ sums) / n**2
+        covariance = count / (count - 1) * minimum.sandwich(sums.mT @ sums) / n**2
         return Uncertainty(
             covariance,
             f"cluster-robust sandwich A⁻¹ΣA⁻¹/n, {count} clusters, Σ with the factor G/(G − 1)",

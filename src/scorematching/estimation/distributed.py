@@ -12,7 +12,7 @@ import torch.distributed as dist
 from torch import Tensor
 
 from scorematching.errors import InvalidInput
-from scorematching.estimation.covariance import Covariance, Sandwich, Uncertainty
+from scorematching.estimation.covariance import CONVENTION, Covariance, Sandwich, Uncertainty
 from scorematching.estimation.minimum import Minimum
 from scorematching.estimation.portions import as_portions
 from scorematching.structured import Statistic
@@ -121,7 +121,7 @@ class _SharedSandwich:
         k = len(minimum.phi)
         total, n, failed = torch.zeros(k, k, dtype=torch.float64), 0, None
         try:
-            for part in minimum.influences(rows):
+            for part in minimum.row_terms(rows):
                 total += (part.mT @ part).cpu()
                 n += len(part)
         except InvalidInput as error:
@@ -130,10 +130,8 @@ class _SharedSandwich:
         packed = torch.cat([torch.tensor([n], dtype=torch.float64), total.flatten()])
         summed = _gathered(packed, self.group).sum(0)
         count = round(summed[0].item())
-        return Uncertainty(
-            summed[1:].reshape(k, k) / (count * (count - 1)),
-            "sandwich A⁻¹ΣA⁻¹/n, Σ the covariance of the row gradients with divisor n − 1",
-        )
+        covariance = minimum.sandwich(summed[1:].reshape(k, k).to(minimum.phi))
+        return Uncertainty(covariance / (count * (count - 1)), CONVENTION)
 
 
 def agree(error: Exception | None, group: Group | None) -> None:

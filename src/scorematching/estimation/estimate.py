@@ -11,7 +11,7 @@ from scorematching.domains import AnyDomain
 from scorematching.errors import InvalidInput
 from scorematching.estimation.closed_form import check_ridge
 from scorematching.estimation.constraints import constraints
-from scorematching.estimation.covariance import Covariance, Sandwich
+from scorematching.estimation.covariance import SANDWICH, Covariance
 from scorematching.estimation.linearity import LogDensity, UserFamily, user_family
 from scorematching.estimation.minimisers import Minimiser
 from scorematching.estimation.portions import as_source
@@ -20,8 +20,6 @@ from scorematching.estimation.rows import as_rows, check_enough
 from scorematching.estimation.solving import Task, solve
 from scorematching.estimation.streaming import estimate_in_portions
 from scorematching.families import ChoosesDomain, Family, LinearFamily
-
-SANDWICH = Sandwich()
 
 
 def estimate(

@@ -88,14 +88,18 @@ class SmoothMinimum:
         """J(θ̂)."""
         return self.outcome.value
 
-    def influences(self, rows: Iterable[Tensor]) -> Iterator[Tensor]:
-        """−H⁻¹gᵢ, H the exact Hessian of J; NotIdentified where J is flat in a direction."""
+    def row_terms(self, rows: Iterable[Tensor]) -> Iterator[Tensor]:
+        """gᵢ."""
+        for part in few_at_a_time(rows, len(self.theta)):
+            yield self.constraints.pull_back(
+                row_gradients(self.family, self.domain, part, self.theta)
+            )
+
+    def sandwich(self, filling: Tensor) -> Tensor:
+        """H⁻¹SH⁻¹, H the exact Hessian of J; NotIdentified where J is flat in a direction."""
         objective = Objective.of(self.family, self.domain, self.x)
         curvature = objective.hessian(self.phi, self.constraints.expand)
-        factor = factorise(curvature, self.constraints.free_names)
-        for part in few_at_a_time(rows, len(self.theta)):
-            gradients = row_gradients(self.family, self.domain, part, self.theta)
-            yield -factor.solve(self.constraints.pull_back(gradients).mT).mT
+        return factorise(curvature, self.constraints.free_names).on_both_sides(filling)
 
     def refit(self, x: Tensor, counts: Tensor) -> Tensor:
         """φ̂ of resampled rows, each minimised from this minimum on."""

@@ -17,6 +17,7 @@ from scorematching.structured import ExplicitMinimiser, Statistic
 
 CELLS = 2**22  # entries of the resampled A held at a time
 ROW_CELLS = 2**20  # row gradients held at a time
+RIDGE = "a ridge shrinks the estimates; the standard errors are those of the shrunken ones"
 
 
 class Minimum(Protocol):
@@ -30,10 +31,16 @@ class Minimum(Protocol):
     def constraints(self) -> Constraints:
         """θ = Bφ + θ₀."""
 
-    def influences(self, rows: Iterable[Tensor], /) -> Iterator[Tensor]:
-        """−H⁻¹gᵢ at φ̂ of rows in portions ``(m, d)``, ``(m', k)`` at a time.
+    def row_terms(self, rows: Iterable[Tensor], /) -> Iterator[Tensor]:
+        """What each row adds: gradients gᵢ by φ at φ̂, or influences −H⁻¹gᵢ where those are known.
 
-        H is the curvature of the objective, and φ̂ − φ ≈ their mean (Huber 1967). NotIdentified
+        Of rows in portions ``(m, d)``, ``(m', k)`` at a time.
+        """
+
+    def sandwich(self, filling: Tensor, /) -> Tensor:
+        """H⁻¹SH⁻¹ of products S ``(k, k)`` of row terms; S itself where they are influences.
+
+        H is the curvature of the objective, and φ̂ − φ ≈ mean −H⁻¹gᵢ (Huber 1967). NotIdentified
         where H is singular.
         """
 
@@ -85,18 +92,34 @@ class LinearMinimum:
             return self.statistic.objective(self.theta)
         return self.statistic.finalize()(self.theta).item()
 
-    def influences(self, rows: Iterable[Tensor]) -> Iterator[Tensor]:
-        """−(A + ridge·I)⁻¹(gᵢ − ḡ); ḡ, the mean, is zero unless there is a ridge."""
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What to beware of."""
+        return (RIDGE,) if self.ridge else ()
+
+    @property
+    def _explicit(self) -> ExplicitMinimiser | None:
+        """The statistic, if it gives φ̂ in its own way."""
+        return explicit(self.statistic, self.constraints, self.ridge)
+
+    def row_terms(self, rows: Iterable[Tensor]) -> Iterator[Tensor]:
+        """gᵢ − ḡ, ḡ zero unless there is a ridge; influences where φ̂ is found in another way."""
         statistic, bound, theta = self.statistic, self.constraints, self.theta
-        if isinstance(statistic, ExplicitMinimiser) and bound.trivial and not self.ridge:
-            yield from map(statistic.row_influences, few_at_a_time(rows, len(theta)))
+        portions = few_at_a_time(rows, len(theta))
+        if self._explicit is not None:
+            yield from map(self._explicit.row_influences, portions)
             return
-        form = bound.pull_back_form(statistic.finalize())
-        factor = factorise(with_ridge(form.A, self.ridge), bound.free_names)
-        mean = form.gradient(self.phi)
-        for part in few_at_a_time(rows, len(theta)):
-            gradients = bound.pull_back(statistic.row_gradients(part, theta))
-            yield -factor.solve((gradients - mean).mT).mT
+        mean = bound.pull_back_form(statistic.finalize()).gradient(self.phi)
+        for part in portions:
+            yield bound.pull_back(statistic.row_gradients(part, theta)) - mean
+
+    def sandwich(self, filling: Tensor) -> Tensor:
+        """(A + ridge·I)⁻¹S(A + ridge·I)⁻¹."""
+        if self._explicit is not None:
+            return filling
+        A = self.constraints.pull_back_form(self.statistic.finalize()).A
+        factor = factorise(with_ridge(A, self.ridge), self.constraints.free_names)
+        return factor.on_both_sides(filling)
 
     def refit(self, x: Tensor, counts: Tensor) -> Tensor:
         """φ̂ of resampled rows, from resampled sums of Aᵢ and bᵢ where there are such."""
@@ -116,10 +139,19 @@ class LinearMinimum:
         )
 
 
+def explicit(
+    statistic: Statistic, constraints: Constraints, ridge: float
+) -> ExplicitMinimiser | None:
+    """The statistic, if it has a way of its own to θ̂ and nothing is asked for that this lacks."""
+    plain = isinstance(statistic, ExplicitMinimiser) and constraints.trivial and not ridge
+    return statistic if plain else None  # type: ignore[return-value]
+
+
 def minimiser(statistic: Statistic, constraints: Constraints, ridge: float) -> Tensor:
-    """φ̂ of a statistic, by its own way where it has one and nothing is asked for that it lacks."""
-    if isinstance(statistic, ExplicitMinimiser) and constraints.trivial and not ridge:
-        return statistic.minimiser()
+    """φ̂ of a statistic, in its own way or from A and b."""
+    own = explicit(statistic, constraints, ridge)
+    if own is not None:
+        return own.minimiser()
     form = constraints.pull_back_form(statistic.finalize())
     return minimise(form, constraints.free_names, ridge)
 
@@ -137,9 +169,13 @@ class PrescribedMinimum:
         """θ̂."""
         return self.fit.theta
 
-    def influences(self, rows: Iterable[Tensor]) -> Iterator[Tensor]:
-        """Those that came with the fit; the rows are not read again."""
+    def row_terms(self, rows: Iterable[Tensor]) -> Iterator[Tensor]:
+        """The influences that came with the fit; the rows are not read again."""
         yield self.fit.influence
+
+    def sandwich(self, filling: Tensor) -> Tensor:
+        """S itself."""
+        return filling
 
     def refit(self, x: Tensor, counts: Tensor) -> Tensor:
         """The family's own estimate of resampled rows."""

@@ -101,8 +101,7 @@ def _closed_form(task: Task, family: LinearFamily) -> Solved:
     empty = statistic_of(family, task.domain)
     full = empty.update(task.x)
     minimum = LinearMinimum.of(full, empty, task.constraints, task.ridge)
-    notes = ("a ridge shrinks the estimates; the standard errors are those of the shrunken ones",)
-    return Solved(family, minimum, minimum.objective, notes if task.ridge else ())
+    return Solved(family, minimum, minimum.objective, minimum.notes)
 
 
 def _minimised(task: Task, family: Family) -> Solved:
