@@ -7,14 +7,12 @@ import pytest
 import torch
 
 from scorematching.data import ArraySchema, Dataset, LabelSchema, from_array
-from scorematching.data.transform import Compose, Standardise
 from scorematching.training_rows import (
     absent_classes,
     at_most,
     class_frequencies,
     dequantised,
     hold_out,
-    prepared,
 )
 
 
@@ -73,18 +71,6 @@ def test_whole_numbers_are_spread_over_their_unit_intervals_once() -> None:
     assert torch.equal(spread, dequantised(data, 0))
     assert not torch.equal(spread, dequantised(data, 1))
     assert torch.equal(dequantised(data, 0, enabled=False), torch.from_numpy(data.values))
-
-
-def test_prepared_rows_follow_the_dtype_of_the_model() -> None:
-    data = numbered(4, [0, 1, 0, 1])
-    double = Standardise(torch.tensor(1.0).double(), torch.tensor(2.0).double())
-    rows, classes = prepared(
-        Compose((double,)), torch.from_numpy(data.values), data, torch.empty(0)
-    )
-    assert rows.dtype == torch.float32
-    assert rows.tolist() == [-0.5, 0.0, 0.5, 1.0]
-    assert classes.tolist() == [0, 1, 0, 1]
-    assert len(prepared(Compose(()), rows, numbered(4), torch.empty(0))) == 1
 
 
 def test_frequencies_are_the_shares_of_the_classes() -> None:

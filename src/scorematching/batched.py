@@ -14,10 +14,10 @@ from scorematching.calculus import Exact
 from scorematching.configuration import Configuration, LikelihoodSettings
 from scorematching.errors import Diverged
 from scorematching.likelihood import FixedProbes, FlowLogDensity, flow_log_density
-from scorematching.nets import ForClasses, NoisedBase, PreconditionedDenoiser
+from scorematching.nets import Conditioned, Given, NoisedBase, PreconditionedDenoiser, absent
 from scorematching.noise import EDM, DenoiserScore
 from scorematching.random import RowNoise
-from scorematching.samplers import KarrasGrid, Walk, probability_flow, reverse_sde
+from scorematching.samplers import Guided, KarrasGrid, Walk, probability_flow, reverse_sde
 from scorematching.shapes import event_size
 from scorematching.typing import Denoiser, Trace
 
@@ -39,11 +39,12 @@ def samples(
     configuration: Configuration,
     n: int,
     seed: int,
-    classes: Tensor | None,
+    given: Given,
+    guidance: float,
 ) -> tuple[Tensor, Tensor]:
     """n rows ``(n, *event)`` in float64 on the CPU, and which of them diverged, ``(n,)``.
 
-    Row i depends on the seed and i alone, but for rounding.
+    Row i depends on the seed, i and what it is given alone, but for rounding.
 
     Raises
     ------
@@ -56,7 +57,7 @@ def samples(
         size = chunk.stop - chunk.start
         noise = RowNoise(chunk.start, size, (seed, "sample"))
         try:
-            walk = _walk(denoiser, configuration, noise, _picked(classes, chunk))
+            walk = _walk(denoiser, configuration, noise, _picked(given, chunk), guidance)
         except Diverged as error:  # all rows of this batch
             failure = error
             rows.append(torch.zeros(size, *denoiser.base.mean.shape, dtype=torch.float64))
@@ -70,11 +71,16 @@ def samples(
     return torch.cat(rows), lost
 
 
+def finite(rows: Tensor) -> Tensor:
+    """Which rows are finite in every coordinate, ``(n,)``."""
+    return torch.isfinite(rows).reshape(len(rows), -1).all(1)
+
+
 def log_densities(
     denoiser: PreconditionedDenoiser,
     configuration: Configuration,
     rows: Tensor,
-    classes: Tensor | None,
+    given: Given,
     *,
     step_doubling: bool,
 ) -> FlowLogDensity:
@@ -83,10 +89,10 @@ def log_densities(
     base = denoiser.base
     parts = [
         flow_log_density(
-            DenoiserScore(_for_classes(denoiser, _picked(classes, chunk)), process),
+            DenoiserScore(Conditioned(denoiser, _picked(given, chunk)), process),
             process,
             rows[chunk].to(base.mean),
-            prior=NoisedBase(base, process.sigma_max),
+            prior=NoisedBase(base.for_rows(*_picked(given, chunk)), process.sigma_max),
             n_steps=settings.n_steps,
             trace=trace_of(settings, event_size(rows)),
             step_doubling=step_doubling,
@@ -103,15 +109,19 @@ def log_densities(
 
 
 def denoised(
-    denoiser: PreconditionedDenoiser, rows: Tensor, sigma: float, classes: Tensor | None
+    denoiser: PreconditionedDenoiser,
+    rows: Tensor,
+    sigma: float,
+    given: Given,
+    guidance: float = 1.0,
 ) -> Tensor:
-    """E[y₀ | y₀ + σz = y] of rows y ``(n, *event)``, in float64 on the CPU."""
+    """E[y₀ | y₀ + σz = y] of rows y ``(n, *event)``, guided, in float64 on the CPU."""
     parts = []
     with torch.no_grad():
         for chunk in _chunks(len(rows)):
             y = rows[chunk].to(denoiser.base.mean)
             level = torch.full((len(y),), sigma, dtype=y.dtype, device=y.device)
-            clean = _for_classes(denoiser, _picked(classes, chunk))(y, level)
+            clean = guided(denoiser, _picked(given, chunk), guidance)(y, level)
             parts.append(clean.double().cpu())
     return torch.cat(parts)
 
@@ -120,25 +130,30 @@ def _walk(
     denoiser: PreconditionedDenoiser,
     configuration: Configuration,
     noise: RowNoise,
-    classes: Tensor | None,
+    given: Given,
+    guidance: float,
 ) -> Walk:
     settings, process, base = configuration.sampling, process_of(configuration), denoiser.base
-    start = base.draw(noise.normal(base.mean, tuple(base.mean.shape)), settings.sigma_max)
+    z = noise.normal(base.mean, tuple(base.mean.shape))
+    start = base.for_rows(*given).draw(z, settings.sigma_max)
     # One evaluation is the final denoising.
     steps = settings.n_evaluations - 1
     grid = KarrasGrid(steps, sigma_min=settings.sigma_min, sigma_max=settings.sigma_max)
-    score = DenoiserScore(_for_classes(denoiser, classes), process)
+    score = DenoiserScore(guided(denoiser, given, guidance), process)
     if settings.stochastic:
         return reverse_sde(score, process, start, grid, noise=noise)
     return probability_flow(score, process, start, grid)
 
 
-def _for_classes(denoiser: PreconditionedDenoiser, classes: Tensor | None) -> Denoiser:
-    return denoiser if classes is None else ForClasses(denoiser, classes)
+def guided(denoiser: PreconditionedDenoiser, given: Given, guidance: float) -> Denoiser:
+    """D + w (D(· | given) − D) with the guidance scale w; the conditional one for w = 1."""
+    if not given or guidance == 1:
+        return Conditioned(denoiser, given)
+    return Guided(Conditioned(denoiser, given), Conditioned(denoiser, absent(given)), guidance)
 
 
-def _picked(classes: Tensor | None, chunk: slice) -> Tensor | None:
-    return None if classes is None else classes[chunk]
+def _picked(given: Given, chunk: slice) -> Given:
+    return tuple(each[chunk] for each in given)
 
 
 def _chunks(n: int) -> Iterator[slice]:

@@ -64,7 +64,11 @@ class NoiseSettings(_Section):
 
 
 class TrainSettings(_Section):
-    """`training.TrainingSettings` less the seed and the time limit, plus the members."""
+    """`training.TrainingSettings` less the seed and the time limit, plus members and dropout.
+
+    condition_dropout is the share of rows that are told nothing of their class or condition, so
+    that the network learns the unconditional score as well.
+    """
 
     max_steps: Annotated[int, Field(ge=1)] = 2000
     batch_size: Annotated[int, Field(ge=1)] = 256
@@ -77,6 +81,7 @@ class TrainSettings(_Section):
     patience: Annotated[int, Field(ge=1)] | None = None
     checkpoint_every: Annotated[int, Field(ge=1)] = 500
     n_members: Annotated[int, Field(ge=1, le=64)] = 1
+    condition_dropout: Probability = 0.0
     precision: Literal["full", "bfloat16", "float16"] = "full"
 
 
@@ -173,6 +178,14 @@ def names_given(changes: Mapping[str, Any]) -> list[str]:
         inner = [f"{name}.{each}" for each in value] if isinstance(value, Mapping) else [name]
         names += inner
     return names
+
+
+def with_evaluations(base: Configuration, n_evaluations: int | None) -> Configuration:
+    """base with another number of evaluations of the network a sample, if one is asked for."""
+    if n_evaluations is None:
+        return base
+    changes = {"sampling": {"n_evaluations": n_evaluations}}
+    return overridden(base, changes, "what is asked of sample")
 
 
 def overridden(base: Configuration, changes: Mapping[str, Any], source: str) -> Configuration:

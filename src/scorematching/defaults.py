@@ -15,8 +15,10 @@ from scorematching.configuration import (
     SampleSettings,
     TrainSettings,
     UNetSettings,
+    overridden,
 )
 from scorematching.data import Dataset, Stream
+from scorematching.errors import InvalidInput
 from scorematching.settling import VALIDATIONS, Choice, laid_over
 
 SMALLEST_IMAGE = 6
@@ -25,14 +27,20 @@ PATCHED_IMAGE = 16
 MEMBER_STEPS = 8200
 IMAGE_STEPS = 1500
 FEW_ROWS = 50
+CONDITION_DROPOUT = 0.1
 
 
 def choose(data: Dataset | Stream, own_net: str | None = None) -> Choice:
     """Settings for a data set; own_net names a network of the user's, used in place of ours."""
     event = data.schema.event
-    if len(event) == 3 and SMALLEST_IMAGE <= min(event[1:]) <= max(event[1:]) <= LARGEST_IMAGE:
-        return _for_images(data, own_net)
-    return _for_rows(data, own_net)
+    images = len(event) == 3 and SMALLEST_IMAGE <= min(event[1:]) <= max(event[1:]) <= LARGEST_IMAGE
+    chosen = _for_images(data, own_net) if images else _for_rows(data, own_net)
+    return _with_dropout(chosen, own_net) if conditional(data) else chosen
+
+
+def conditional(data: Dataset | Stream) -> bool:
+    """Whether rows are given a class or a condition."""
+    return data.schema.label is not None or bool(data.schema.condition)
 
 
 def settled(
@@ -61,7 +69,14 @@ def settled(
     """
     choice = configuration if isinstance(configuration, Choice) else choose(data, own_net)
     given = None if isinstance(configuration, Choice) else configuration
-    return laid_over(choice, given, max_steps, own_net=own_net is not None, validation=validation)
+    choice = laid_over(choice, given, max_steps, own_net=own_net is not None, validation=validation)
+    share = choice.configuration.training.condition_dropout
+    if share > 0 and not conditional(data):
+        raise InvalidInput(
+            f"training.condition_dropout {share:g} has no effect on rows without labels or a "
+            "condition: leave it out."
+        )
+    return choice
 
 
 def _for_rows(data: Dataset | Stream, own_net: str | None) -> Choice:
@@ -149,6 +164,21 @@ def _resolutions(side: int) -> tuple[int, tuple[int, ...]]:
         return 1, (32, 64) if side <= 8 else (32, 64, 128)
     halvings = math.ceil(math.log2(side / 2 / 8))
     return 2, tuple(min(48 * 2**level, 192) for level in range(max(1, halvings) + 1))
+
+
+def _with_dropout(chosen: Choice, own_net: str | None) -> Choice:
+    """The choice for rows that are given something, which some of them are not told."""
+    name = "training.condition_dropout"
+    if own_net is not None:
+        reason = "0: the net is your own; above 0 some rows have class −1 and a condition of NaN"
+        return Choice(chosen.configuration, {**chosen.reasons, name: reason})
+    reason = (
+        f"{CONDITION_DROPOUT:g}: the share of rows not told their class or condition, from which "
+        "the unconditional score is learnt; guidance needs it"
+    )
+    training = {"condition_dropout": CONDITION_DROPOUT}
+    settings = overridden(chosen.configuration, {"training": training}, "the configuration")
+    return Choice(settings, {**chosen.reasons, name: reason})
 
 
 def _row_dropout(n: int) -> float:

@@ -9,7 +9,14 @@ import torch
 from torch import Tensor, nn
 
 from scorematching.likelihood import flow_log_density
-from scorematching.nets import ForClasses, NoisedBase, PreconditionedDenoiser, UnitOutputWeight
+from scorematching.nets import (
+    Conditioned,
+    Given,
+    NoisedBase,
+    PreconditionedDenoiser,
+    UnitOutputWeight,
+    dropped,
+)
 from scorematching.noise import EDM, DenoiserScore, Process
 from scorematching.objectives import Times, Weight, ncsn
 from scorematching.random import seeded
@@ -24,20 +31,23 @@ BATCH = 1024
 
 @dataclass(frozen=True)
 class DenoisingLoss:
-    """The noise-conditional objective a coordinate, at unit weight on the network's output or λ."""
+    """The noise-conditional objective a coordinate, at unit weight on the network's output or λ.
+
+    A batch holds rows and what they are given; some rows, by chance, are told nothing of it.
+    """
 
     process: EDM
     times: Times
     weight: Weight | None = None
+    condition_dropout: float = 0.0
 
     def __call__(
         self, module: nn.Module, batch: tuple[Tensor, ...], generator: torch.Generator
     ) -> Tensor:
         denoiser = _preconditioned(module)
-        x = batch[0]
-        conditional = denoiser if len(batch) == 1 else ForClasses(denoiser, batch[1])
-        score = DenoiserScore(conditional, self.process)
-        weight = self.weight or UnitOutputWeight(denoiser.base)
+        x, given = batch[0], dropped(batch[1:], self.condition_dropout, generator)
+        score = DenoiserScore(Conditioned(denoiser, given), self.process)
+        weight = self.weight or UnitOutputWeight(denoiser.base.for_rows(*given))
         loss = ncsn(score, x, self.process, weight, generator, times=self.times)
         return loss / event_size(x)
 
@@ -49,16 +59,15 @@ class FlowValidation:
     process: EDM
     trace: Trace
     rows: Tensor
-    classes: Tensor | None = None
+    given: Given = ()
 
     def __call__(self, module: nn.Module) -> float:
         denoiser = _preconditioned(module)
-        conditional = denoiser if self.classes is None else ForClasses(denoiser, self.classes)
         result = flow_log_density(
-            DenoiserScore(conditional, self.process),
+            DenoiserScore(Conditioned(denoiser, self.given), self.process),
             self.process,
             self.rows,
-            prior=NoisedBase(denoiser.base, self.process.sigma_max),
+            prior=NoisedBase(denoiser.base.for_rows(*self.given), self.process.sigma_max),
             n_steps=VALIDATION_STEPS,
             trace=self.trace,
             step_doubling=False,
@@ -88,8 +97,8 @@ class LevelLosses:
 
     Attributes
     ----------
-    rows, classes
-        Preprocessed rows ``(n, *event)``, and their classes if any.
+    rows, given
+        Preprocessed rows ``(n, *event)``, and what they are given.
     levels
         Noise levels σ; see `spread_levels`.
     draws
@@ -100,7 +109,7 @@ class LevelLosses:
 
     process: EDM
     rows: Tensor
-    classes: Tensor | None
+    given: Given
     levels: tuple[float, ...]
     draws: int = 1
     seed: int = 0
@@ -109,11 +118,10 @@ class LevelLosses:
     def of(cls, process: EDM, rows: tuple[Tensor, ...], seed: int) -> LevelLosses:
         """At ten levels, with as many draws a row as make a few hundred at each.
 
-        rows holds the rows and, for a conditional model, their classes.
+        rows holds the rows and what they are given.
         """
-        classes = rows[1] if len(rows) > 1 else None
         draws = max(1, DRAWS // len(rows[0]))
-        return cls(process, rows[0], classes, spread_levels(process), draws, seed)
+        return cls(process, rows[0], rows[1:], spread_levels(process), draws, seed)
 
     def __call__(self, module: nn.Module) -> tuple[tuple[float, float], ...]:
         """Pairs (σ, mean loss) of a module in evaluation mode."""
@@ -126,8 +134,7 @@ class LevelLosses:
 
     def _at(self, module: nn.Module, level: float) -> Tensor:
         loss = DenoisingLoss(self.process, OneTime(level))
-        tensors = [self.rows, *([] if self.classes is None else [self.classes])]
-        repeated = [each.repeat_interleave(self.draws, 0) for each in tensors]
+        repeated = [each.repeat_interleave(self.draws, 0) for each in (self.rows, *self.given)]
         parts = []
         for first in range(0, len(repeated[0]), BATCH):
             batch = tuple(each[first : first + BATCH] for each in repeated)

@@ -13,14 +13,14 @@ from torch import Tensor, nn
 
 from scorematching import batched
 from scorematching.calculus import differentiable
-from scorematching.configuration import Configuration, overridden
+from scorematching.conditioning import Conditions, spread_labels
+from scorematching.configuration import Configuration, with_evaluations
 from scorematching.data import Schema
-from scorematching.data.labels import decode, spread
 from scorematching.data.transform import Compose
-from scorematching.errors import Diverged, InvalidInput
-from scorematching.forms import Form, given_back, rows_like, shaped_like
+from scorematching.errors import Diverged
+from scorematching.forms import Form, given_back, shaped_like
+from scorematching.guiding import Telling
 from scorematching.hutchinson import check_count
-from scorematching.labelling import sample_classes
 from scorematching.likelihood import FlowLogDensity
 from scorematching.nets import PreconditionedDenoiser
 from scorematching.noise import EDM
@@ -46,6 +46,9 @@ class FittedScore:
         ``(n_classes,)`` where it was fitted with labels, else None.
     form
         The kind of object that `sample` gives back.
+    conditions
+        How the condition is standardised, and some of the training rows', where it was fitted with
+        one, else None.
     """
 
     denoiser: PreconditionedDenoiser
@@ -55,6 +58,7 @@ class FittedScore:
     reasons: dict[str, str]
     class_frequencies: tuple[float, ...] | None
     form: Form
+    conditions: Conditions | None = None
 
     @property
     def process(self) -> EDM:
@@ -62,56 +66,62 @@ class FittedScore:
         return batched.process_of(self.configuration)
 
     def sample(
-        self, n: int, *, seed: int = 0, labels: Any = None, n_evaluations: int | None = None
+        self,
+        n: int,
+        *,
+        seed: int = 0,
+        labels: Any = None,
+        condition: Any = None,
+        guidance: float = 1.0,
+        n_evaluations: int | None = None,
     ) -> Any:
         """n rows drawn from the model, in the form of the data.
 
-        Row i depends on the seed and i alone: a longer sample starts with the shorter one (up to
-        rounding), whatever fits into memory.
+        Row i depends on the seed, i and what it is given alone: a longer sample starts with the
+        shorter one (up to rounding), whatever fits into memory.
 
         Parameters
         ----------
-        n
-            Number of rows.
-        seed
-            Of the noise.
-        labels
-            For a model fitted with labels: a class a row, or one for all; drawn by the classes'
-            frequencies if left out. See `spread_labels` too.
+        n, seed
+            Number of rows, and the seed of the noise.
+        labels, condition
+            For a model fitted with them: a class a row, or one for all; a row of numbers a row, or
+            one for all, or names with numbers. What is left out is drawn as it was found among the
+            training rows, so that the samples follow the data. See `spread_labels` too.
+        guidance
+            The scale w of s + w (s(· | given) − s), with the unconditional score s. 1 samples the
+            model given labels and condition; more exaggerates what sets them apart, and is no
+            longer the law of the data given them; 0 is the model of rows of which nothing is known.
         n_evaluations
             Of the network, a row, in place of ``configuration.sampling.n_evaluations``; at least 2.
 
         Returns
         -------
         array, tensor, frame or Dataset
-            As the data were given to `fit`, whole numbers rounded, declared bounds kept.
+            As the data were, whole numbers rounded, bounds kept, given columns among the others.
 
         Raises
         ------
         InvalidInput
-            n or n_evaluations is out of its range, or labels do not fit the model.
+            n or n_evaluations is out of its range, labels or condition do not fit the model, or it
+            was fitted without what guidance needs.
         Diverged
             All rows became non-finite. Where some did they are left out, with a warning.
         """
         check_count(n, "n")
-        classes = sample_classes(labels, n, seed, self.schema, self.class_frequencies)
-        if classes is not None:
-            classes = classes.to(self.denoiser.base.mean.device)
-        settings = self.configuration
-        if n_evaluations is not None:
-            changes = {"sampling": {"n_evaluations": n_evaluations}}
-            settings = overridden(settings, changes, "what is asked of sample")
-        y, lost = batched.samples(self.denoiser, settings, n, seed, classes)
+        telling = self._telling(labels, condition, guidance)
+        given, classes, numbers = telling.drawn(n, seed)
+        settings = with_evaluations(self.configuration, n_evaluations)
+        y, lost = batched.samples(self.denoiser, settings, n, seed, given, telling.scale)
         rows = self.transform.inverse(y)
-        kept = torch.isfinite(rows).reshape(n, -1).all(1) & ~lost
-        count = n - int(kept.sum())
-        if count == n:
+        kept = batched.finite(rows) & ~lost
+        if not bool(kept.any()):
             raise Diverged(f"all {n} samples became non-finite. Check the data for outliers.")
-        if count:
-            text = f"{count} of {n} samples became non-finite and are left out."
+        if not bool(kept.all()):
+            text = f"{n - int(kept.sum())} of {n} samples became non-finite and are left out."
             warnings.warn(text, RuntimeWarning, stacklevel=2)
-        codes = None if classes is None else classes.cpu()[kept].numpy()
-        return given_back(self.form, rows[kept].numpy(), self.schema, codes)
+        carried = [None if each is None else each[kept].numpy() for each in (classes, numbers)]
+        return given_back(self.form, rows[kept].numpy(), self.schema, *carried)
 
     def spread_labels(self, n: int) -> list[str] | list[int]:
         """Labels for n samples, each class as often as in the data but for less than one row.
@@ -120,30 +130,29 @@ class FittedScore:
         numbers vary. Spread ones, ``sample(n, labels=fitted.spread_labels(n))``, keep the mixture
         of classes as it is, and means over the samples vary less.
 
-        Raises
-        ------
-        InvalidInput
-            The model was fitted without labels, or n is no positive integer.
+        InvalidInput is raised where the model was fitted without labels.
         """
-        check_count(n, "n")
-        if self.class_frequencies is None or self.schema.label is None:
-            raise InvalidInput("the model was fitted without labels: there are none to spread.")
-        return decode(spread(self.class_frequencies, n), self.schema.label)
+        return spread_labels(self.class_frequencies, self.schema, n)
 
-    def log_density(self, x: Any, *, labels: Any = None) -> Any:
+    def log_density(
+        self, x: Any, *, labels: Any = None, condition: Any = None, guidance: float = 1.0
+    ) -> Any:
         """log p of each row of x, in nats and the units of the data, ``(n,)``.
 
         By the probability flow, from the lowest noise level up; the log-Jacobian of the
-        preprocessing is included. It is the density of the data blurred by that lowest level
-        (and, where they were dequantised, of whole numbers spread over unit intervals). With
-        labels it is conditional on them.
+        preprocessing is included. It is the density of the data blurred by that lowest level (and,
+        where they were dequantised, of whole numbers spread over unit intervals), given labels or
+        a condition.
 
         Parameters
         ----------
         x
             Rows in any form that `fit` accepts.
-        labels
-            A class a row, for a model fitted with labels, where x does not hold them.
+        labels, condition
+            A class a row and a row of numbers a row (or one for all), for a model fitted with
+            them, where x does not hold them.
+        guidance
+            1, or 0 for rows of which nothing is known: other guided scores belong to no density.
 
         Returns
         -------
@@ -153,28 +162,41 @@ class FittedScore:
         Raises
         ------
         InvalidInput
-            x is not of the form of the data or has a value outside the declared bounds, or labels
-            do not fit the model.
+            x is not of the form of the data or outside its bounds, or what is given does not fit.
         """
-        value = self.flow_log_density(x, labels=labels).value
+        told: Any = {"labels": labels, "condition": condition, "guidance": guidance}
+        value = self.flow_log_density(x, **told).value
         return value if isinstance(x, Tensor) else value.numpy()
 
     def flow_log_density(
-        self, x: Any, *, labels: Any = None, step_doubling: bool = False
+        self,
+        x: Any,
+        *,
+        labels: Any = None,
+        condition: Any = None,
+        guidance: float = 1.0,
+        step_doubling: bool = False,
     ) -> FlowLogDensity:
         """`log_density` with what is known of its errors; see `likelihood.FlowLogDensity`."""
-        rows, classes = self._rows(x, labels)
+        telling = self._telling(labels, condition, guidance)
+        telling.check_density()
+        rows, given = telling.rows(x)
+        prepared = self.transform.forward(rows)
         result = batched.log_densities(
-            self.denoiser,
-            self.configuration,
-            self.transform.forward(rows),
-            classes,
-            step_doubling=step_doubling,
+            self.denoiser, self.configuration, prepared, given, step_doubling=step_doubling
         )
         jacobian = self.transform.log_abs_det_jacobian(rows)
         return dataclasses.replace(result, value=result.value + jacobian)
 
-    def score(self, x: Any, sigma: float | None = None, *, labels: Any = None) -> Any:
+    def score(
+        self,
+        x: Any,
+        sigma: float | None = None,
+        *,
+        labels: Any = None,
+        condition: Any = None,
+        guidance: float = 1.0,
+    ) -> Any:
         """∇ₓ log p_σ at the rows of x, in the units of the data, shaped like the rows.
 
         Parameters
@@ -187,39 +209,49 @@ class FittedScore:
             for tables and arrays ``(n, d)``, whose columns have units of their own. The lowest
             level by default, where errors of the network weigh most: 0.1 to 0.3 spreads of the
             data give a steadier score.
-        labels
-            As there.
+        labels, condition, guidance
+            As there, and a guidance scale as in `sample`.
 
         Returns
         -------
         ndarray or Tensor
-            float64, shaped like x; ``(n, d)`` for the d modelled columns of a frame. A tensor for
-            a tensor.
+            float64, shaped like x; ``(n, d)`` for the d modelled columns of a frame.
 
         Raises
         ------
         InvalidInput
             sigma is outside the noise levels of the model, or as `log_density`.
         """
-        rows, classes = self._rows(x, labels)
-        level = level_of(sigma, self.transform, self.schema, self.process)
+        telling = self._telling(labels, condition, guidance)
+        rows, given = telling.rows(x)
+        level, w = level_of(sigma, self.transform, self.schema, self.process), telling.scale
         with differentiable(rows) as rows:
             prepared = self.transform.forward(rows)
-            denoised = batched.denoised(self.denoiser, prepared.detach(), level, classes)
+            denoised = batched.denoised(self.denoiser, prepared.detach(), level, given, w)
             score = (denoised - prepared.detach()) / level**2
             total = (prepared * score).sum() + self.transform.log_abs_det_jacobian(rows).sum()
             (gradient,) = torch.autograd.grad(total, rows)
         return shaped_like(x, gradient, self.schema)
 
-    def denoise(self, x: Any, sigma: float, *, labels: Any = None) -> Any:
+    def denoise(
+        self,
+        x: Any,
+        sigma: float,
+        *,
+        labels: Any = None,
+        condition: Any = None,
+        guidance: float = 1.0,
+    ) -> Any:
         """E[x₀ | x₀ + noise = x]: the rows of x with noise of level sigma taken away.
 
         For bounded columns the mean is taken on the log or logit scale. Parameters and errors as
         in `score`, and so is the form of the result.
         """
-        rows, classes = self._rows(x, labels)
+        telling = self._telling(labels, condition, guidance)
+        rows, given = telling.rows(x)
         level = level_of(sigma, self.transform, self.schema, self.process)
-        denoised = batched.denoised(self.denoiser, self.transform.forward(rows), level, classes)
+        prepared = self.transform.forward(rows)
+        denoised = batched.denoised(self.denoiser, prepared, level, given, telling.scale)
         return shaped_like(x, self.transform.inverse(denoised), self.schema)
 
     def save(self, folder: str | Path) -> None:
@@ -237,17 +269,11 @@ class FittedScore:
         reasons = (f"{name}: {reason}\n" for name, reason in self.reasons.items())
         return "".join(reasons) + self.configuration.model_dump_json()
 
-    def _rows(self, x: Any, labels: Any) -> tuple[Tensor, Tensor | None]:
-        """Rows in float64 ``(n, *event)`` on the CPU, and their classes on the model's device."""
-        data = rows_like(x, self.schema, labels)
-        rows = torch.from_numpy(data.values)
-        if self.class_frequencies is None:
-            return rows, None
-        if data.labels is None:
-            raise InvalidInput(
-                "the model was fitted with labels: the rows must carry them, or be given labels=."
-            )
-        return rows, torch.from_numpy(data.labels).to(self.denoiser.base.mean.device)
+    def _telling(self, labels: Any, condition: Any, guidance: float) -> Telling:
+        return Telling(
+            labels, condition, guidance, self.configuration, self.schema, self.class_frequencies,
+            self.conditions, self.denoiser.base.mean,
+        )  # fmt: skip
 
 
 def load(folder: str | Path, net: nn.Module | None = None) -> FittedScore:

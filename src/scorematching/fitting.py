@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from scorematching.batched import process_of, trace_of
+from scorematching.conditioning import prepared
 from scorematching.configuration import Configuration
 from scorematching.data import Dataset, Stream
 from scorematching.defaults import settled
@@ -32,7 +33,6 @@ from scorematching.training_rows import (
     class_frequencies,
     dequantised,
     hold_out,
-    prepared,
 )
 
 CHECKPOINTS = "checkpoints"
@@ -43,8 +43,10 @@ def fit(
     x: Any,
     *,
     labels: Any = None,
+    condition: Any = None,
     validation: Any = None,
     validation_labels: Any = None,
+    validation_condition: Any = None,
     columns: Sequence[str] | None = None,
     drop: Collection[str] = (),
     label: str | None = None,
@@ -76,9 +78,13 @@ def fit(
         `data.read` and `data.stream`.
     labels
         For arrays: a class a row, to fit all classes in one conditional model.
-    validation, validation_labels
-        Rows to choose the best weights by, of the form of x, and their classes where x is an
-        array with labels; a tenth of x by default.
+    condition
+        What is given of each row, and not modelled: numbers ``(n, k)`` or ``(n,)`` in an array,
+        tensor or frame; or, for frames and paths, the names of columns. The model is then of x
+        given them.
+    validation, validation_labels, validation_condition
+        Rows to choose the best weights by, of the form of x, and their classes and condition where
+        those of x are passed beside it; a tenth of x by default.
     columns, drop, label, positive, bounds
         For frames and paths: the columns to use or leave out, the label column, and the columns
         that are positive or bounded, ``{name: (low, high)}``.
@@ -88,8 +94,10 @@ def fit(
         Parquet or NPY files; ``reasons["rows"]`` says so. Besides the network it then holds 256 MiB
         of rows, the group that is being read, and d × d numbers for d ≤ 2048 coordinates.
     net
-        A module of the user's own in place of ours, trained in place: F(x, ln σ[, classes]) → like
-        x, for rows x ``(n, *event)`` of unit variance, ln σ ``(n,)`` and classes ``(n,)``.
+        A module of the user's own in place of ours, trained in place: F(x, ln σ[, classes][,
+        condition]) → like x, for rows x ``(n, *event)`` of unit variance, ln σ ``(n,)``, classes
+        ``(n,)`` and a standardised condition ``(n, k)``. With ``training.condition_dropout``, 0
+        for such a net unless set, some rows are told nothing: class −1 and a condition of NaN.
     configuration
         Settings that replace the chosen ones: a `Configuration`, a nested dict of some, or what
         `defaults.settled` chose before.
@@ -128,14 +136,15 @@ def fit(
     options = {"columns": columns, "drop": drop, "label": label}
     options |= {"positive": positive, "bounds": bounds}
     with joined() as processes:
-        source = opened(x, labels, stream, options)
+        source = opened(x, labels, condition, stream, options)
         own_net = None if net is None else type(net).__name__
         validated = validation is not None
         choice = settled(source.rows, own_net, configuration, max_steps, validation=validated)
         choice = choice if source.reason is None else choice.because("rows", source.reason)
         settings = choice.configuration
         training = training_settings(settings, seed, time_limit)
-        ready = _prepared(source, validation, validation_labels, choice, training.seed, net, device)
+        given = (validation, validation_labels, validation_condition)
+        ready = _prepared(source, given, choice, training.seed, net, device)
         if processes.first:
             for note in ready.notes:
                 warnings.warn(note, UserWarning, stacklevel=2)
@@ -168,30 +177,48 @@ def split_rows(
     validation: Any,
     settings: Configuration,
     seed: int,
-    validation_labels: Any = None,
+    labels: Any = None,
+    condition: Any = None,
 ) -> tuple[Dataset, Dataset | None]:
     """Rows to train on, and rows to choose the weights by (None without any).
+
+    Parameters
+    ----------
+    data, validation
+        All rows, and those to validate by that the user gives, if any.
+    settings, seed
+        How many are held out otherwise, and which.
+    labels, condition
+        Of the validation rows, where they do not carry them.
 
     Raises
     ------
     InvalidInput
-        The validation rows are not like the data, or lack the labels that those have.
+        The validation rows are not like the data, or lack what is given of those.
     """
-    given = _given(validation, validation_labels, data)
+    given = _given(validation, labels, condition, data)
     return hold_out(data, settings.validation_fraction, seed) if given is None else (data, given)
 
 
-def _given(validation: Any, labels: Any, data: Dataset | Stream) -> Dataset | None:
+def _given(validation: Any, labels: Any, condition: Any, data: Dataset | Stream) -> Dataset | None:
     """The rows to validate by that the user gives, if any."""
     if validation is None:
-        if labels is not None:
-            raise InvalidInput("validation_labels are those of validation=…, which is not given.")
+        for name, value in (("labels", labels), ("condition", condition)):
+            if value is not None:
+                raise InvalidInput(
+                    f"validation_{name} are those of validation=…, which is not given."
+                )
         return None
-    held_out = rows_like(validation, data.schema, labels)
+    held_out = rows_like(validation, data.schema, labels, condition)
     if data.schema.label is not None and held_out.labels is None:
         raise InvalidInput(
             "the model is fitted with labels, and the validation rows have none: "
             "pass validation_labels=…, or a frame with the label column."
+        )
+    if data.schema.condition and held_out.condition is None:
+        raise InvalidInput(
+            "the model is fitted with a condition, and the validation rows have none: "
+            "pass validation_condition=…, or a frame with its columns."
         )
     return held_out
 
@@ -199,28 +226,32 @@ def _given(validation: Any, labels: Any, data: Dataset | Stream) -> Dataset | No
 def loss_of(settings: Configuration) -> DenoisingLoss:
     """What a configuration says is minimised."""
     noise, process = settings.noise, process_of(settings)
+    share = settings.training.condition_dropout
     if noise.weighting == "unit":
-        return DenoisingLoss(process, LogNormalTimes(noise.log_mean, noise.log_std))
+        levels = LogNormalTimes(noise.log_mean, noise.log_std)
+        return DenoisingLoss(process, levels, condition_dropout=share)
     times = LikelihoodTimes()
-    return DenoisingLoss(process, times, ImportanceWeight(Likelihood(), times))
+    return DenoisingLoss(process, times, ImportanceWeight(Likelihood(), times), share)
 
 
 def _prepared(
     source: Source,
-    validation: Any,
-    validation_labels: Any,
+    validation: tuple[Any, Any, Any],
     choice: Choice,
     seed: int,
     net: nn.Module | None,
     device: str | torch.device,
 ) -> Prepared:
-    """The model and the rows of a source, with all there is to note."""
+    """The model and the rows of a source, with all there is to note.
+
+    validation holds rows, their labels and their condition, as the user gives them.
+    """
     rows, settings = source.rows, choice.configuration
     if isinstance(rows, Stream):
-        held_out = _given(validation, validation_labels, rows)
+        held_out = _given(*validation, rows)
         ready = streamed(rows, held_out, choice, seed, net, source.form, device)
         return replace(ready, notes=(*rows.notes, *ready.notes))
-    train_data, held_out = split_rows(rows, validation, settings, seed, validation_labels)
+    train_data, held_out = split_rows(rows, validation[0], settings, seed, *validation[1:])
     shares = class_frequencies(rows)  # held-out rows count as well
     ready = in_memory(train_data, held_out, shares, choice, seed, net, source.form, device)
     return replace(ready, notes=(*rows.notes, *ready.notes, *absent_classes(rows)))
@@ -235,6 +266,7 @@ def _validation(
     model, process = ready.model, process_of(settings)
     few = at_most(ready.held_out, VALIDATION_ROWS, seed)
     values = dequantised(few, seed, enabled=settings.dequantise)
-    unseen = prepared(model.transform, values, few, model.denoiser.base.mean)
+    unseen = prepared(model.transform, values, few, model.conditions, model.denoiser.base.mean)
     trace = trace_of(settings.likelihood, event_size(unseen[0]))
-    return FlowValidation(process, trace, *unseen), LevelLosses.of(process, unseen, seed)
+    flow = FlowValidation(process, trace, unseen[0], unseen[1:])
+    return flow, LevelLosses.of(process, unseen, seed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from dataclasses import replace
 from enum import Enum
 from typing import Any
 
@@ -21,11 +22,13 @@ from scorematching.data import (
     from_array,
 )
 from scorematching.data.arrays import as_numpy
+from scorematching.data.conditions import condition_like
 from scorematching.data.frames import is_frame
 from scorematching.data.labels import decode, encode_like
 from scorematching.data.layout import as_stored
 from scorematching.data.origin import Origin
 from scorematching.data.restore import as_array, as_table, pixels
+from scorematching.data.schema import without_condition
 from scorematching.errors import InvalidInput
 
 
@@ -54,20 +57,25 @@ def form_of(x: object) -> Form:
 
 
 def given_back(
-    form: Form, values: NDArray[np.float64], schema: Schema, labels: NDArray[np.int64] | None
+    form: Form,
+    values: NDArray[np.float64],
+    schema: Schema,
+    labels: NDArray[np.int64] | None,
+    condition: NDArray[np.float64] | None = None,
 ) -> Any:
     """Rows in a form, whole numbers rounded and declared bounds kept.
 
-    Frames and Datasets carry the labels; arrays and tensors do not.
+    Frames and Datasets carry the labels and the condition; arrays and tensors do not.
     """
     if form is Form.DATASET:
-        return Dataset(_exact(values, schema), schema, labels)
+        carried = carrying(schema, labels=labels is not None, condition=condition is not None)
+        return Dataset(_exact(values, schema), carried, labels, (), condition)
     if form in (Form.ARRAY, Form.TENSOR):
         array = as_array(values, schema)
         return torch.from_numpy(np.ascontiguousarray(array)) if form is Form.TENSOR else array
     if not isinstance(schema, TableSchema):
         raise InvalidInput(f"only tables can be given back as {form.value}.")
-    table = as_table(values, schema, labels)
+    table = as_table(values, schema, labels, condition)
     if form is Form.PANDAS:
         _library(form)
         return table.to_pandas()
@@ -100,14 +108,14 @@ def shaped_like(x: Any, rows: Tensor, schema: Schema) -> Tensor | NDArray[np.flo
     return rows if isinstance(x, Tensor) else rows.numpy()
 
 
-def rows_like(x: Any, schema: Schema, labels: Any = None) -> Dataset:
+def rows_like(x: Any, schema: Schema, labels: Any = None, condition: Any = None) -> Dataset:
     """Rows of any form, checked against the schema of a fitted model.
 
     Raises
     ------
     InvalidInput
-        They have other columns or another shape, hold NaN or infinities, carry labels that the
-        model has not, or a Dataset or frame is given labels beside its own.
+        They have other columns or another shape, hold NaN or infinities, carry labels or a
+        condition that the model has not, or a Dataset or frame is given either beside its own.
     """
     if isinstance(x, Dataset):
         data = _dataset_like(x, schema)
@@ -122,11 +130,25 @@ def rows_like(x: Any, schema: Schema, labels: Any = None) -> Dataset:
         data = from_array(x, like=ArraySchema(schema.event))
     else:
         data = from_array(x, like=schema)
-    if labels is None:
+    codes, given = data.labels, data.condition
+    if labels is not None:
+        if codes is not None:
+            raise InvalidInput("the rows carry labels of their own: leave labels= out.")
+        codes = codes_of(labels, data.n, schema)
+    if condition is not None:
+        if given is not None:
+            raise InvalidInput("the rows carry a condition of their own: leave condition= out.")
+        given = condition_like(schema, condition, data.n)
+    if labels is None and condition is None:
         return data
-    if data.labels is not None:
-        raise InvalidInput("the rows carry labels of their own: leave labels= out.")
-    return Dataset(data.values, schema, codes_of(labels, data.n, schema), data.notes)
+    carried = carrying(schema, labels=codes is not None, condition=given is not None)
+    return Dataset(data.values, carried, codes, data.notes, given)
+
+
+def carrying(schema: Schema, *, labels: bool, condition: bool) -> Schema:
+    """The schema of rows that carry the labels or the condition of a schema, or not."""
+    schema = schema if labels else replace(schema, label=None)
+    return schema if condition else without_condition(schema)
 
 
 def _dataset_like(data: Dataset, schema: Schema) -> Dataset:
@@ -139,6 +161,11 @@ def _dataset_like(data: Dataset, schema: Schema) -> Dataset:
             f"the model was fitted to rows of {ours:.200}: got {theirs:.200}. Read them for this "
             "model: data.read(…, like=fitted.schema)."
         )
+    if data.condition is not None and data.schema.condition != schema.condition:
+        raise InvalidInput(
+            f"the model was fitted with {_condition(schema)}: got {_condition(data.schema)}. Read "
+            "the rows for this model: data.read(…, like=fitted.schema)."
+        )
     if data.labels is None or data.schema.label is None:
         return data
     if schema.label is None:
@@ -146,7 +173,14 @@ def _dataset_like(data: Dataset, schema: Schema) -> Dataset:
     if data.schema.label.classes == schema.label.classes:
         return data
     names = decode(data.labels, data.schema.label)
-    return Dataset(data.values, schema, encode_like(schema.label, names, Origin("Dataset")))
+    codes = encode_like(schema.label, names, Origin("Dataset"))
+    carried = carrying(schema, labels=True, condition=data.condition is not None)
+    return Dataset(data.values, carried, codes, condition=data.condition)
+
+
+def _condition(schema: Schema) -> str:
+    names = ", ".join(map(repr, schema.condition))
+    return f"the condition {names}" if names else "no condition"
 
 
 def _columns(schema: TableSchema) -> str:

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from scorematching.conditioning import Conditions, prepared
 from scorematching.configuration import Configuration, UNetSettings
-from scorematching.data import Dataset, Stream
+from scorematching.data import Dataset, Schema, Stream
 from scorematching.errors import InvalidInput
 from scorematching.fitted import FittedScore
 from scorematching.forms import Form
-from scorematching.nets import GaussianBase, PreconditionedDenoiser
+from scorematching.nets import ConditionalBase, GaussianBase, PreconditionedDenoiser
 from scorematching.preprocessing import preprocessing
 from scorematching.random import forked
 from scorematching.saved import build_net
@@ -20,7 +21,7 @@ from scorematching.settling import Choice
 from scorematching.streaming import PreparedGroups, positions
 from scorematching.surveying import constants, picked
 from scorematching.training import RowGroups
-from scorematching.training_rows import dequantised, prepared
+from scorematching.training_rows import dequantised
 
 VALIDATION_ROWS = 256
 SHOWN_ROWS = 4096
@@ -35,7 +36,7 @@ class Prepared:
     model
         Freshly initialised.
     rows
-        Preprocessed, with their classes if any.
+        Preprocessed, with what they are given.
     held_out
         Rows in the data's own units; None where nothing is validated.
     notes
@@ -62,13 +63,16 @@ def in_memory(
     settings = choice.configuration
     values = dequantised(data, seed, enabled=settings.dequantise)
     transform, notes = preprocessing(data, values)
-    rows = prepared(transform, values, data, _like(net, device))
-    base = GaussianBase.fit(rows[0])
-    denoiser = _denoiser(choice, data.schema.event, len(frequencies or ()), seed, net, base)
+    conditions = Conditions.of(data, seed)
+    rows = prepared(transform, values, data, conditions, _like(net, device))
+    base: GaussianBase | ConditionalBase = GaussianBase.fit(rows[0])
+    if conditions is not None:
+        base = ConditionalBase.fit(rows[0], rows[-1])
+    denoiser = _denoiser(choice, data.schema, seed, net, base)
     if net is not None:
         _try_out(denoiser, rows, seed)
     model = FittedScore(
-        denoiser, transform, data.schema, settings, choice.reasons, frequencies, form
+        denoiser, transform, data.schema, settings, choice.reasons, frequencies, form, conditions
     )
     return Prepared(model, rows, held_out, notes)
 
@@ -91,7 +95,7 @@ def streamed(
     counts = data.class_counts
     frequencies = None if counts is None else tuple(each / data.n for each in counts)
     base = found.base.to(like.device)
-    denoiser = _denoiser(choice, data.schema.event, len(frequencies or ()), seed, net, base)
+    denoiser = _denoiser(choice, data.schema, seed, net, base)
     if net is not None:
         group = next(number for number, size in enumerate(rows.sizes) if size)
         _try_out(denoiser, tuple(each.to(like.device) for each in rows.read(group)), seed)
@@ -124,16 +128,15 @@ def _left_out(data: Stream, settings: Configuration, seed: int, *, validated: bo
 
 def _denoiser(
     choice: Choice,
-    event: tuple[int, ...],
-    n_classes: int,
+    schema: Schema,
     seed: int,
     net: nn.Module | None,
-    base: GaussianBase,
+    base: GaussianBase | ConditionalBase,
 ) -> PreconditionedDenoiser:
     settings = choice.configuration
     if net is None:
         with forked(seed, "initialisation"):
-            net = build_net(settings, event, n_classes)
+            net = build_net(settings, schema)
     feed_base = isinstance(settings.net, UNetSettings)
     return PreconditionedDenoiser(net, base, feed_base=feed_base).to(base.mean.device)
 
@@ -162,7 +165,9 @@ def _try_out(denoiser: PreconditionedDenoiser, rows: tuple[Tensor, ...], seed: i
     except InvalidInput:
         raise
     except Exception as error:
-        shapes = [f"x {tuple(two[0].shape)}", "ln σ (2,)", *(["classes (2,)"] if two[1:] else [])]
+        names = ["classes" if each.ndim == 1 else "condition" for each in two[1:]]
+        shapes = [f"x {tuple(two[0].shape)}", "ln σ (2,)"]
+        shapes += [f"{n} {tuple(each.shape)}" for n, each in zip(names, two[1:], strict=True)]
         raise InvalidInput(
             f"the net cannot be called on {', '.join(shapes)} of {two[0].dtype}: "
             f"{type(error).__name__}: {error}. It must take them and return a tensor like x."

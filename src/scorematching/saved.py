@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from scorematching.conditioning import Conditions
 from scorematching.configuration import (
     Configuration,
     MLPSettings,
@@ -22,11 +23,18 @@ from scorematching.configuration import (
     UNetSettings,
     configuration_from,
 )
-from scorematching.data import schema_from_json
+from scorematching.data import Schema, schema_from_json
 from scorematching.data.transform import Compose
 from scorematching.errors import CorruptCheckpoint, InvalidInput
 from scorematching.forms import Form
-from scorematching.nets import Ensemble, GaussianBase, PreconditionedDenoiser, ResidualMLP, UNet
+from scorematching.nets import (
+    ConditionalBase,
+    Ensemble,
+    GaussianBase,
+    PreconditionedDenoiser,
+    ResidualMLP,
+    UNet,
+)
 from scorematching.random import forked
 from scorematching.storage import (
     NewerFormat,
@@ -37,26 +45,31 @@ from scorematching.storage import (
     write_snapshot,
 )
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2  # version 1 had no conditions
 FOLDER = "model"
 BASE = ("mean", "directions", "variances", "rest")
 
 
-def build_net(configuration: Configuration, event: tuple[int, ...], n_classes: int) -> nn.Module:
-    """The network of a configuration for rows of an event shape, freshly initialised.
+def build_net(configuration: Configuration, schema: Schema) -> nn.Module:
+    """The network of a configuration for rows of a schema, freshly initialised.
 
     Raises
     ------
     InvalidInput
         The network is the user's own, or does not fit the event shape.
     """
-    settings = configuration.net
+    settings, event = configuration.net, schema.event
+    given: dict[str, Any] = {
+        "n_classes": 0 if schema.label is None else len(schema.label.classes),
+        "n_conditions": len(schema.condition),
+        "droppable": configuration.training.condition_dropout > 0,
+    }
     members: list[nn.Module] = []
     for _ in range(configuration.training.n_members):
         if isinstance(settings, MLPSettings):
             members.append(
                 ResidualMLP(
-                    math.prod(event), settings.width, settings.n_blocks, settings.dropout, n_classes
+                    math.prod(event), settings.width, settings.n_blocks, settings.dropout, **given
                 )
             )
         elif isinstance(settings, UNetSettings):
@@ -71,8 +84,8 @@ def build_net(configuration: Configuration, event: tuple[int, ...], n_classes: i
                     event[0],
                     settings.channels,
                     settings.dropout,
-                    n_classes,
-                    settings.patch,
+                    patch=settings.patch,
+                    **given,
                 )
             )
         else:
@@ -103,6 +116,8 @@ def model_files(fields: Mapping[str, Any]) -> dict[str, bytes]:
     }
     tensors = {f"denoiser.{k}": v for k, v in denoiser.state_dict().items()}
     tensors |= {f"transform.{k}": v for k, v in transform.tensors().items()}
+    if fields["conditions"] is not None:
+        tensors |= {f"conditions.{k}": v for k, v in fields["conditions"].tensors().items()}
     return {
         "model.json": json.dumps(form, indent=1, allow_nan=False).encode(),
         "weights.safetensors": pack_tensors(tensors),
@@ -129,7 +144,7 @@ def load_parts(folder: Path, net: nn.Module | None) -> tuple[dict[str, Any], tup
         tensors = unpack_tensors(snapshot.files["weights.safetensors"])
         fields = _fields(form, tensors)
         weights = _under(tensors, "denoiser.")
-        base = GaussianBase(*(weights[f"base.{name}"] for name in BASE))
+        base = _base(_under(weights, "base."), fields["conditions"])
         _check_rows(fields, base)
         feed_base = bool(form["feed_base"])
         given = net is not None
@@ -140,7 +155,7 @@ def load_parts(folder: Path, net: nn.Module | None) -> tuple[dict[str, Any], tup
             f"the model in {folder} is damaged: {type(error).__name__}: {error}. Save it again."
         ) from error
     if net is None:
-        net = build_net(fields["configuration"], fields["schema"].event, 0)
+        net = build_net(fields["configuration"], fields["schema"])
     denoiser = PreconditionedDenoiser(net, base, feed_base=feed_base).to(base.mean)
     try:
         denoiser.load_state_dict(weights, strict=True)
@@ -158,10 +173,14 @@ def load_parts(folder: Path, net: nn.Module | None) -> tuple[dict[str, Any], tup
 
 def _fields(form: dict[str, Any], tensors: dict[str, Tensor]) -> dict[str, Any]:
     """The fields of a saved `FittedScore` but for the denoiser."""
-    frequencies = form["class_frequencies"]
+    frequencies, schema = form["class_frequencies"], schema_from_json(form["schema"])
+    condition = _under(tensors, "conditions.")
+    if bool(condition) != bool(schema.condition):
+        raise ValueError(f"the condition {schema.condition} and tensors of {sorted(condition)}")
     return {
         "transform": Compose.from_json(form["transform"], _under(tensors, "transform.")),
-        "schema": schema_from_json(form["schema"]),
+        "schema": schema,
+        "conditions": Conditions.from_tensors(condition, schema) if condition else None,
         "configuration": configuration_from(form["configuration"]),
         "reasons": {str(k): str(v) for k, v in form["reasons"].items()},
         "class_frequencies": None if frequencies is None else tuple(map(float, frequencies)),
@@ -169,7 +188,23 @@ def _fields(form: dict[str, Any], tensors: dict[str, Tensor]) -> dict[str, Any]:
     }
 
 
-def _check_rows(fields: dict[str, Any], base: GaussianBase) -> None:
+def _base(
+    tensors: dict[str, Tensor], conditions: Conditions | None
+) -> GaussianBase | ConditionalBase:
+    """The Gaussian of a saved model."""
+    if conditions is None:
+        return GaussianBase(*(tensors[name] for name in BASE))
+    marginal, residual = (
+        GaussianBase(*(tensors[f"{part}.{name}"] for name in BASE))
+        for part in ("marginal", "residual")
+    )
+    base = ConditionalBase(marginal, residual, tensors["slopes"])
+    if len(base.slopes) != conditions.rows.shape[1]:
+        raise ValueError(f"slopes of shape {tuple(base.slopes.shape)} for another condition")
+    return base
+
+
+def _check_rows(fields: dict[str, Any], base: GaussianBase | ConditionalBase) -> None:
     """Raise ValueError where the parts are not of one event shape and one set of classes."""
     schema, frequencies = fields["schema"], fields["class_frequencies"]
     if tuple(base.mean.shape) != schema.event:
@@ -184,11 +219,7 @@ def _check_rows(fields: dict[str, Any], base: GaussianBase) -> None:
 
 def _blank(fields: dict[str, Any], weights: dict[str, Tensor]) -> nn.Module:
     """The network to be filled with the weights; nothing is allocated unless they fit."""
-    arguments = (
-        fields["configuration"],
-        fields["schema"].event,
-        len(fields["class_frequencies"] or ()),
-    )
+    arguments = fields["configuration"], fields["schema"]
     with torch.device("meta"):
         shapes = {name: each.shape for name, each in build_net(*arguments).state_dict().items()}
     wrong = [

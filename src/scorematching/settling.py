@@ -114,7 +114,9 @@ def training_settings(
         raise InvalidInput(f"seed must be an integer: got {seed!r}.") from error
     members = settings.training.n_members
     return TrainingSettings(
-        **settings.training.model_dump(exclude={"n_members", "batch_size", "precision"}),
+        **settings.training.model_dump(
+            exclude={"n_members", "batch_size", "precision", "condition_dropout"}
+        ),
         precision=Precision(settings.training.precision),
         batch_size=settings.training.batch_size * members,
         seed=seed,

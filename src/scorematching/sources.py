@@ -10,6 +10,7 @@ from typing import Any
 from scorematching.data import Dataset, Stream, as_dataset, read
 from scorematching.data import stream as stream_of
 from scorematching.data.builtin import PREFIX
+from scorematching.data.conditions import conditioned
 from scorematching.data.groups import decoded_bytes, only_streamed
 from scorematching.data.selection import Bound, Selection
 from scorematching.errors import InvalidInput
@@ -28,12 +29,14 @@ class Source:
     reason: str | None = None
 
 
-def opened(x: Any, labels: Any, stream: bool | None, options: Mapping[str, Any]) -> Source:
+def opened(
+    x: Any, labels: Any, condition: Any, stream: bool | None, options: Mapping[str, Any]
+) -> Source:
     """Rows of any form that `fit` takes.
 
     Parameters
     ----------
-    x, labels, stream
+    x, labels, condition, stream
         See `fitting.fit`.
     options
         Columns, drop, label, positive and bounds.
@@ -43,13 +46,21 @@ def opened(x: Any, labels: Any, stream: bool | None, options: Mapping[str, Any])
     InvalidInput, DataError
         They are unusable, or an option does not apply to them.
     """
+    beside = None if condition is None or _are_names(condition) else condition
+    if beside is None and condition is not None:
+        options = {**options, "condition": condition}
     if isinstance(x, str | Path):
         if labels is not None:
             raise InvalidInput("labels are for arrays: a file is read with label='NAME'.")
+        if beside is not None:
+            raise InvalidInput(
+                "the condition of a file is named by its columns: condition=['NAME', …]."
+            )
         rows, reason = read_or_stream(x, stream, **options)
         return Source(rows, Form.DATASET, reason)
     if isinstance(x, Stream):
-        given = [name for name, value in {**options, "labels": labels}.items() if value]
+        asked = {**options, "labels": labels is not None, "condition": condition is not None}
+        given = [name for name, value in asked.items() if value]
         if given or stream is False:
             raise InvalidInput(
                 f"{', '.join(given) or 'stream=False'} cannot change a Stream: choose when it is "
@@ -60,7 +71,15 @@ def opened(x: Any, labels: Any, stream: bool | None, options: Mapping[str, Any])
         raise InvalidInput(
             f"the rows are in memory as a {type(x).__name__}: stream=True is for a path."
         )
-    return Source(as_dataset(x, labels, **options), form_of(x))
+    rows = as_dataset(x, labels, **options)
+    return Source(rows if beside is None else conditioned(rows, beside), form_of(x))
+
+
+def _are_names(condition: Any) -> bool:
+    """Whether a condition names columns, and is not one of numbers."""
+    if isinstance(condition, str):
+        return True
+    return isinstance(condition, list | tuple) and all(isinstance(each, str) for each in condition)
 
 
 def read_or_stream(
@@ -76,7 +95,7 @@ def read_or_stream(
         Whether to stream; None streams what takes more than `STREAM_ABOVE`, and folders of Parquet
         or NPY files.
     options
-        Columns, drop, label, positive and bounds, as there.
+        Columns, drop, label, positive, bounds and condition, as there.
 
     Raises
     ------
@@ -92,6 +111,14 @@ def read_or_stream(
         reason = _reason(Path(source), _selection(**options))
     if reason is None:
         return read(source, **options), None
+    if options.get("condition"):
+        if stream:
+            raise InvalidInput(
+                "rows with a condition are not streamed: leave stream=True (--stream) out, and "
+                "they are read at once."
+            )
+        return read(source, **options), None
+    options = {name: value for name, value in options.items() if name != "condition"}
     return stream_of(source, **options), reason
 
 
@@ -101,8 +128,9 @@ def _selection(
     label: str | None = None,
     positive: Collection[str] = (),
     bounds: Mapping[str, Bound] | None = None,
+    condition: Sequence[str] = (),
 ) -> Selection:
-    return Selection(columns, drop, label, positive, bounds or {})
+    return Selection(columns, drop, label, positive, bounds or {}, condition)
 
 
 def _reason(path: Path, selection: Selection) -> str | None:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from scorematching.data import Dataset
-from scorematching.data.transform import Compose, dequantise
+from scorematching.data.transform import dequantise
 from scorematching.random import seeded
 
 
@@ -39,7 +39,8 @@ def at_most(data: Dataset, n: int, seed: int) -> Dataset:
 def subset(data: Dataset, index: NDArray[np.int64]) -> Dataset:
     """The rows of the given numbers."""
     labels = None if data.labels is None else data.labels[index]
-    return dataclasses.replace(data, values=data.values[index], labels=labels)
+    condition = None if data.condition is None else data.condition[index]
+    return dataclasses.replace(data, values=data.values[index], labels=labels, condition=condition)
 
 
 def dequantised(data: Dataset, seed: int, *, enabled: bool = True) -> Tensor:
@@ -48,14 +49,6 @@ def dequantised(data: Dataset, seed: int, *, enabled: bool = True) -> Tensor:
     if not enabled:
         return values
     return dequantise(values, data.schema, seeded(seed, "dequantise", data.n))
-
-
-def prepared(transform: Compose, values: Tensor, data: Dataset, like: Tensor) -> tuple[Tensor, ...]:
-    """The preprocessed values, in the dtype and on the device of like, and the classes if any."""
-    rows = transform.forward(values).to(like)
-    if data.labels is None:
-        return (rows,)
-    return rows, torch.from_numpy(data.labels).to(like.device)
 
 
 def class_frequencies(data: Dataset) -> tuple[float, ...] | None:

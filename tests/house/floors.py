@@ -16,7 +16,8 @@ FLOORS = """
     cli          __main__
     report
     estimators
-    fitted fitting preparing preprocessing saved forms labelling training_rows sources surveying
+    fitted fitting preparing
+    preprocessing saved forms conditioning guiding training_rows sources surveying
     batched      denoising    defaults  settling   configuration  streaming
     evaluate     information  inverse
     likelihood   samplers

@@ -62,9 +62,9 @@ def test_the_class_and_the_level_change_the_output() -> None:
     zero, one = torch.zeros(2, dtype=torch.int64), torch.ones(2, dtype=torch.int64)
     assert not torch.allclose(net(x, log_sigma, zero), net(x, log_sigma, one))
     assert not torch.allclose(net(x, log_sigma, zero), net(x, log_sigma + 1, zero))
-    with pytest.raises(InvalidInput, match="built for 4 classes: got no classes"):
+    with pytest.raises(InvalidInput, match="built for 4 classes and 0 conditions: got none"):
         net(x, log_sigma)
-    with pytest.raises(InvalidInput, match="built for 0 classes: got classes"):
+    with pytest.raises(InvalidInput, match="built for 0 classes and 0 conditions: got"):
         stirred(3, 16, 1)(x, log_sigma, one)
 
 

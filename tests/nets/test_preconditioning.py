@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from scorematching.errors import InvalidInput
 from scorematching.nets import (
-    ForClasses,
+    Conditioned,
     GaussianBase,
     PreconditionedDenoiser,
     ResidualMLP,
@@ -76,7 +76,7 @@ def test_the_output_of_the_net_is_scaled_by_the_residual_scale(event: tuple[int,
     classes = torch.arange(20)
     with_classes = expected + per_row(c * classes, x)
     torch.testing.assert_close(denoiser(x, sigma, classes), with_classes)
-    torch.testing.assert_close(ForClasses(denoiser, classes)(x, sigma), with_classes)
+    torch.testing.assert_close(Conditioned(denoiser, (classes,))(x, sigma), with_classes)
 
 
 def test_the_net_sees_unit_variance_at_every_level() -> None:

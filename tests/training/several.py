@@ -17,7 +17,14 @@ from torch import Tensor, nn
 
 from scorematching.denoising import DenoisingLoss
 from scorematching.errors import ScoreMatchingError
-from scorematching.nets import Ensemble, GaussianBase, PreconditionedDenoiser, ResidualMLP, UNet
+from scorematching.nets import (
+    ConditionalBase,
+    Ensemble,
+    GaussianBase,
+    PreconditionedDenoiser,
+    ResidualMLP,
+    UNet,
+)
 from scorematching.noise import EDM
 from scorematching.objectives import LogNormalTimes
 from scorematching.random import forked, normal, seeded
@@ -36,9 +43,11 @@ LIKE = torch.zeros((), dtype=torch.float64)
 ROWS = normal((90, 3), LIKE, seeded("several")).cumsum(1)
 IMAGES = normal((40, 1, 4, 6), LIKE, seeded("several images")).cumsum(3)
 CLASSES = torch.arange(40) % 3
+CONDITION = normal((40, 2), LIKE, seeded("several conditions"))
 SETTINGS = TrainingSettings(50, batch_size=31, warmup_steps=8)
 SHORT = replace(SETTINGS, max_steps=15)
 LOSS = DenoisingLoss(EDM(0.01, 20.0), LogNormalTimes())
+DROPPING = replace(LOSS, condition_dropout=0.3)
 
 
 def tables(dropout: float, members: int = 1) -> nn.Module:
@@ -49,9 +58,11 @@ def tables(dropout: float, members: int = 1) -> nn.Module:
 
 
 def images() -> nn.Module:
+    """Given classes and a condition, which some rows are not told."""
     with forked("several", "images"):
-        net = UNet(2, 1, (8, 16), 0.3, 3).double()
-    return PreconditionedDenoiser(net, GaussianBase.fit(IMAGES), feed_base=True)
+        net = UNet(2, 1, (8, 16), 0.3, 3, n_conditions=2, droppable=True).double()
+    base = ConditionalBase.fit(IMAGES, CONDITION)
+    return PreconditionedDenoiser(net, base, feed_base=True)
 
 
 def validate(module: nn.Module) -> float:
@@ -71,7 +82,8 @@ class Runs:
         self.plain()
         self.keep("ensemble", tables(0.3, members=3), (ROWS,), settings=SHORT)
         few = replace(SHORT, max_steps=5, batch_size=16)
-        self.keep("images", images(), (IMAGES, CLASSES), settings=few)
+        rows = (IMAGES, CLASSES, CONDITION)
+        self.keep("images", images(), rows, settings=few, loss=DROPPING)
         self.stopped()
         self.bad()
         self.refused()

@@ -90,13 +90,8 @@ class Plan:
 
         from scorematching.saved import build_net
 
-        label = self.data.schema.label
         with torch.device("meta"):
-            net = build_net(
-                self.settings.configuration,
-                self.data.schema.event,
-                0 if label is None else len(label.classes),
-            )
+            net = build_net(self.settings.configuration, self.data.schema)
         return sum(parameter.numel() for parameter in net.parameters())
 
     def try_out(self) -> None:

@@ -163,7 +163,7 @@ def _like(
     array: NDArray[Any], like: ArraySchema | ImageSchema, origin: Origin
 ) -> tuple[NDArray[np.float64], ArraySchema | ImageSchema]:
     """The rows in the form that a fitted model knows."""
-    bare = replace(like, label=None)
+    bare = replace(like, label=None, condition=())
     if isinstance(like, ImageSchema):
         for layout in (like.layout, Layout.CHANNELS_FIRST):
             rank = 3 if layout is Layout.NO_CHANNEL else 4

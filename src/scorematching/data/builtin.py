@@ -43,6 +43,7 @@ def builtin(
     label: str | None = None,
     positive: Collection[str] = (),
     bounds: Mapping[str, Bound] | None = None,
+    condition: Sequence[str] = (),
     like: Schema | None = None,
 ) -> Dataset:
     """A built-in data set; the same rows on every call, read or made without a network.
@@ -68,6 +69,7 @@ def builtin(
         raise origin.error(f"label={label!r}: {there}.")
     if name in IMAGES:
         given = {"columns": columns, "drop": drop, "positive": positive, "bounds": bounds}
+        given |= {"condition": condition}
         wrong = [option for option, value in given.items() if value]
         if wrong:
             raise origin.error(f"{', '.join(wrong)} name columns, and images have none.")
@@ -80,7 +82,7 @@ def builtin(
     if label is None and has_classes:
         keep = like is not None and like.label is not None and like.label.name == LABEL
         classes = classes if keep else {}
-    selection = Selection(columns, drop, label, positive, bounds or {})
+    selection = Selection(columns, drop, label, positive, bounds or {}, condition)
     return from_arrow(pa.table({**cells, **classes}), origin, selection, like)
 
 
@@ -104,7 +106,7 @@ def _images(
     origin: Origin,
 ) -> Dataset:
     if like is not None:
-        if replace(like, label=None) != schema:
+        if replace(like, label=None, condition=()) != schema:
             raise origin.error("the model was fitted to something else than these images.")
         if like.label is None:
             return Dataset(images, schema)

@@ -28,12 +28,16 @@ class Dataset:
         int64 ``(n,)``, indices into ``schema.label.classes``; None without a label.
     notes
         What a user should know: duplicates counted, constant columns set aside, and so on.
+    condition
+        float64 ``(n, k)``, finite: what is given of each row, in its own units, the columns of
+        ``schema.condition``; None without any.
     """
 
     values: NDArray[np.float64]
     schema: Schema
     labels: NDArray[np.int64] | None = None
     notes: tuple[str, ...] = ()
+    condition: NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
         if self.values.dtype != np.float64 or self.values.shape[1:] != self.schema.event:
@@ -48,6 +52,13 @@ class Dataset:
                 f"labels must be one per row, shape ({len(self.values)},): "
                 f"got shape {self.labels.shape}."
             )
+        if (self.condition is None) != (not self.schema.condition):
+            raise InvalidInput("a condition and the schema's condition must be given together.")
+        shape = (len(self.values), len(self.schema.condition))
+        if self.condition is not None and self.condition.shape != shape:
+            raise InvalidInput(
+                f"the condition must have shape {shape}: got {self.condition.shape}."
+            )
 
     @property
     def n(self) -> int:
@@ -59,19 +70,26 @@ class Dataset:
         return replace(self, notes=(*self.notes, *notes))
 
 
-def count_duplicates(values: NDArray[np.float64], labels: NDArray[np.int64] | None = None) -> int:
-    """Number of rows that repeat an earlier row exactly."""
+def count_duplicates(
+    values: NDArray[np.float64],
+    labels: NDArray[np.int64] | None = None,
+    condition: NDArray[np.float64] | None = None,
+) -> int:
+    """Number of rows that repeat an earlier row exactly, with all that is given of it."""
     rows = np.ascontiguousarray(values.reshape(len(values), -1)) + 0.0  # -0.0 becomes 0.0
-    if labels is not None:
-        rows = np.column_stack([rows, labels])
+    more = [each for each in (labels, condition) if each is not None]
+    if more:
+        rows = np.column_stack([rows, *more])
     return len(rows) - len({row.tobytes() for row in rows})
 
 
 def duplicate_notes(
-    values: NDArray[np.float64], labels: NDArray[np.int64] | None = None
+    values: NDArray[np.float64],
+    labels: NDArray[np.int64] | None = None,
+    condition: NDArray[np.float64] | None = None,
 ) -> tuple[str, ...]:
     """A warning if rows repeat: copies pull the score towards them as σ → 0."""
-    repeats = count_duplicates(values, labels)
+    repeats = count_duplicates(values, labels, condition)
     if not repeats:
         return ()
     return (

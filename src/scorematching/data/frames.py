@@ -29,6 +29,7 @@ def from_frame(
     label: str | None = None,
     positive: Collection[str] = (),
     bounds: Mapping[str, Bound] | None = None,
+    condition: Sequence[str] = (),
     like: TableSchema | None = None,
 ) -> Dataset:
     """Rows of a pandas or polars DataFrame or an Arrow table; options as for `read_table`.
@@ -43,18 +44,29 @@ def from_frame(
     library = _library(frame)
     kind = type(frame).__name__
     origin = Origin("Arrow table" if isinstance(frame, pa.Table) else f"{library} {kind}")
+    selection = Selection(columns, drop, label, positive, bounds or {}, condition)
+    return from_arrow(as_arrow(frame, origin), origin, selection, like)
+
+
+def as_arrow(frame: Any, origin: Origin) -> pa.Table:
+    """An Arrow table of a pandas or polars DataFrame, or the table itself.
+
+    Raises
+    ------
+    DataError
+        frame is none of the three, or a column mixes types.
+    """
+    library, kind = _library(frame), type(frame).__name__
     if isinstance(frame, pa.Table):
-        table = frame
-    elif library == "pandas" and kind == "DataFrame":
-        table = _from_pandas(frame, origin)
-    elif library == "polars" and kind == "DataFrame":
-        table = frame.to_arrow()
-    else:
-        raise DataError(
-            f"expected a pandas or polars DataFrame or an Arrow table: got {library} {kind}. "
-            "Make a frame of a series with to_frame(), collect a lazy frame with collect()."
-        )
-    return from_arrow(table, origin, Selection(columns, drop, label, positive, bounds or {}), like)
+        return frame
+    if library == "pandas" and kind == "DataFrame":
+        return _from_pandas(frame, origin)
+    if library == "polars" and kind == "DataFrame":
+        return frame.to_arrow()
+    raise DataError(
+        f"expected a pandas or polars DataFrame or an Arrow table: got {library} {kind}. "
+        "Make a frame of a series with to_frame(), collect a lazy frame with collect()."
+    )
 
 
 def as_dataset(
@@ -66,6 +78,7 @@ def as_dataset(
     label: str | None = None,
     positive: Collection[str] = (),
     bounds: Mapping[str, Bound] | None = None,
+    condition: Sequence[str] = (),
     like: Schema | None = None,
 ) -> Dataset:
     """A Dataset of whatever holds rows in memory: a Dataset, a frame, an array or a tensor.
@@ -76,7 +89,7 @@ def as_dataset(
         See `from_frame` and `from_array`.
     labels
         One class per row, for arrays and tensors.
-    columns, drop, label, positive, bounds
+    columns, drop, label, positive, bounds, condition
         For frames: see `read_table`.
     like
         The schema of a fitted model, whose form the rows must have.
@@ -87,7 +100,7 @@ def as_dataset(
         As those two; or an option does not apply to such data.
     """
     options = {"columns": columns, "drop": drop, "label": label}
-    options |= {"positive": positive, "bounds": bounds}
+    options |= {"positive": positive, "bounds": bounds, "condition": condition}
     given = [name for name, value in options.items() if value]
     if is_frame(data):
         if labels is not None:
@@ -96,7 +109,8 @@ def as_dataset(
             raise DataError(f"the model was fitted to {like.event} arrays: got a frame.")
         return from_frame(
             data,
-            columns=columns, drop=drop, label=label, positive=positive, bounds=bounds, like=like,
+            columns=columns, drop=drop, label=label, positive=positive, bounds=bounds,
+            condition=condition, like=like,
         )  # fmt: skip
     if given:
         raise DataError(

@@ -15,11 +15,12 @@ def noisy(schema: Schema) -> Schema:
 
     Declared bounds of such a column move out by a half, to those of the interval that each whole
     number stands for. Bounds of real columns stay: noise lives on the scale of their logarithms.
-    Columns that were constant are left aside, whatever they hold now.
+    Columns that were constant are left aside, whatever they hold now; those that are given carry no
+    noise.
     """
     if not isinstance(schema, TableSchema):
         return schema
-    return replace(schema, columns=tuple(map(_freed, schema.modelled)))
+    return replace(schema, columns=(*map(_freed, schema.modelled), *schema.given))
 
 
 def _freed(column: Column) -> Column:

@@ -17,6 +17,7 @@ from scorematching.data.schema import (
     Kind,
     Schema,
     TableSchema,
+    without_condition,
 )
 from scorematching.errors import DataError
 
@@ -55,9 +56,12 @@ def check_values(
 
 
 def as_table(
-    values: NDArray[np.float64], schema: TableSchema, labels: NDArray[np.int64] | None = None
+    values: NDArray[np.float64],
+    schema: TableSchema,
+    labels: NDArray[np.int64] | None = None,
+    condition: NDArray[np.float64] | None = None,
 ) -> pa.Table:
-    """Columns ``(n,)`` in the input's order, constant ones and the label (if given) among them.
+    """Columns ``(n,)`` in the input's order, constant ones and what is given of rows among them.
 
     Raises
     ------
@@ -65,10 +69,15 @@ def as_table(
         As `check_values`.
     """
     check_values(values, schema, labels)
+    if condition is None:
+        schema = without_condition(schema)
     columns: list[tuple[str, pa.Array]] = []
     modelled = iter(values.T)
+    given = {} if condition is None else dict(zip(schema.condition, condition.T, strict=True))
     for column in schema.columns:
-        if column.constant is None:
+        if column.name in given:
+            cells = restored(given[column.name], column)
+        elif column.constant is None:
             cells = restored(next(modelled), column)
         else:
             cells = restored(np.full(len(values), column.constant), column)
@@ -147,11 +156,16 @@ def pixels(values: NDArray[np.float64], schema: ImageSchema) -> NDArray[np.gener
 
 
 def as_arrays(
-    values: NDArray[np.float64], schema: ArraySchema | ImageSchema, labels: NDArray[np.int64] | None
+    values: NDArray[np.float64],
+    schema: ArraySchema | ImageSchema,
+    labels: NDArray[np.int64] | None,
+    condition: NDArray[np.float64] | None = None,
 ) -> Mapping[str, NDArray[np.generic]]:
-    """Arrays by name for an NPZ file: x, and y with labels."""
+    """Arrays by name for an NPZ file: x, y with labels, and c with a condition."""
     check_values(values, schema, labels)
     arrays = {"x": as_array(values, schema)}
+    if condition is not None:
+        arrays["c"] = condition
     if labels is not None and schema.label is not None:
         arrays["y"] = np.asarray(decode(labels, schema.label))
     return arrays

@@ -6,9 +6,9 @@ A schema is a frozen dataclass; ``to_json`` gives plain JSON and ``from_json`` c
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from scorematching.data.classes import LabelSchema, label_from_json, label_to_json
 from scorematching.data.column import Column, Kind
@@ -17,6 +17,7 @@ from scorematching.errors import InvalidInput
 
 MAX_EVENT_RANK = 4  # as in scorematching.shapes, which loads torch
 MAX_COLUMNS = 100_000
+CONDITION = "condition"
 ARRAY_DTYPES = (
     *("float16", "float32", "float64"),
     *("int8", "int16", "int32", "int64"),
@@ -34,10 +35,14 @@ class Layout(Enum):
 
 @dataclass(frozen=True)
 class TableSchema:
-    """The columns of a table, in the input's order, constant ones included."""
+    """The columns of a table, in the input's order, constant ones included.
+
+    ``condition`` names those that are given and not modelled.
+    """
 
     columns: tuple[Column, ...]
     label: LabelSchema | None = None
+    condition: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         names = [column.name for column in self.columns]
@@ -47,11 +52,27 @@ class TableSchema:
             raise InvalidInput(f"the column name {twice!r} appears twice.")
         if not self.modelled:
             raise InvalidInput("a table needs at least one column that is not constant.")
+        stray = sorted(set(self.condition) - {each.name for each in self.given})
+        if stray or len(set(self.condition)) < len(self.condition):
+            raise InvalidInput(
+                f"the condition {', '.join(map(repr, self.condition))} must name columns of the "
+                "table that vary, each once."
+            )
 
     @property
     def modelled(self) -> tuple[Column, ...]:
         """The columns that the model sees, in the order of the coordinates of a row."""
-        return tuple(column for column in self.columns if column.constant is None)
+        return tuple(
+            each
+            for each in self.columns
+            if each.constant is None and each.name not in self.condition
+        )
+
+    @property
+    def given(self) -> tuple[Column, ...]:
+        """The columns of the condition, in its order."""
+        columns = {each.name: each for each in self.columns if each.constant is None}
+        return tuple(columns[name] for name in self.condition if name in columns)
 
     @property
     def event(self) -> tuple[int, ...]:
@@ -61,15 +82,17 @@ class TableSchema:
     def to_json(self) -> dict[str, Any]:
         """Plain JSON."""
         columns = [column.to_json() for column in self.columns]
-        return {"type": "table", "columns": columns, "label": label_to_json(self.label)}
+        plain = {"type": "table", "columns": columns, "label": label_to_json(self.label)}
+        return plain | _condition_to_json(self.condition)
 
     @classmethod
     def from_json(cls, data: object) -> TableSchema:
         """The inverse of `to_json`; raises InvalidInput at an unknown, missing or odd field."""
-        fields = Fields(data, "table schema", ("type", "columns", "label"))
+        fields = Fields(data, "table schema", _with_condition(data, ("type", "columns", "label")))
         fields.constant("type", "table")
         columns = tuple(map(Column.from_json, fields.items("columns", MAX_COLUMNS)))
-        return cls(columns, label_from_json(fields.value("label")))
+        label = label_from_json(fields.value("label"))
+        return cls(columns, label, _condition_from_json(data, fields))
 
 
 @dataclass(frozen=True)
@@ -82,6 +105,7 @@ class ImageSchema:
     integer: bool = True
     label: LabelSchema | None = None
     layout: Layout = Layout.CHANNELS_FIRST
+    condition: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if len(self.shape) != 3 or min(self.shape) < 1:
@@ -106,13 +130,13 @@ class ImageSchema:
             "integer": self.integer,
             "label": label_to_json(self.label),
             "layout": self.layout.value,
-        }
+        } | _condition_to_json(self.condition)
 
     @classmethod
     def from_json(cls, data: object) -> ImageSchema:
         """The inverse of `to_json`; raises InvalidInput at an unknown, missing or odd field."""
         names = ("type", "shape", "low", "high", "integer", "label", "layout")
-        fields = Fields(data, "image schema", names)
+        fields = Fields(data, "image schema", _with_condition(data, names))
         fields.constant("type", "image")
         channels, height, width = fields.shape("shape", 3, 3)
         return cls(
@@ -122,6 +146,7 @@ class ImageSchema:
             fields.flag("integer"),
             label_from_json(fields.value("label")),
             fields.member("layout", Layout),
+            _condition_from_json(data, fields),
         )
 
 
@@ -132,6 +157,7 @@ class ArraySchema:
     shape: tuple[int, ...]
     dtype: str = "float64"
     label: LabelSchema | None = None
+    condition: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if len(self.shape) > MAX_EVENT_RANK or min(self.shape, default=1) < 1:
@@ -159,15 +185,19 @@ class ArraySchema:
             "shape": list(self.shape),
             "dtype": self.dtype,
             "label": label_to_json(self.label),
-        }
+        } | _condition_to_json(self.condition)
 
     @classmethod
     def from_json(cls, data: object) -> ArraySchema:
         """The inverse of `to_json`; raises InvalidInput at an unknown, missing or odd field."""
-        fields = Fields(data, "array schema", ("type", "shape", "dtype", "label"))
+        names = _with_condition(data, ("type", "shape", "dtype", "label"))
+        fields = Fields(data, "array schema", names)
         fields.constant("type", "array")
-        label = label_from_json(fields.value("label"))
-        return cls(fields.shape("shape", 0, MAX_EVENT_RANK), fields.text("dtype"), label)
+        label, condition = (
+            label_from_json(fields.value("label")),
+            _condition_from_json(data, fields),
+        )
+        return cls(fields.shape("shape", 0, MAX_EVENT_RANK), fields.text("dtype"), label, condition)
 
 
 Schema: TypeAlias = TableSchema | ImageSchema | ArraySchema
@@ -191,6 +221,31 @@ def schema_from_json(data: object) -> Schema:
     raise InvalidInput(f"a schema's type must be 'table', 'image' or 'array': got {kind!r}.")
 
 
+AnySchema = TypeVar("AnySchema", TableSchema, ImageSchema, ArraySchema, Schema)
+
+
+def without_condition(schema: AnySchema) -> AnySchema:
+    """The form of the same rows, of which nothing is given but the class."""
+    if isinstance(schema, TableSchema):
+        kept = tuple(each for each in schema.columns if each.name not in schema.condition)
+        return replace(schema, columns=kept, condition=())
+    return replace(schema, condition=())
+
+
+def _condition_to_json(condition: tuple[str, ...]) -> dict[str, Any]:
+    """Nothing where there is no condition: as schemas were written before there were any."""
+    return {CONDITION: list(condition)} if condition else {}
+
+
+def _with_condition(data: object, names: tuple[str, ...]) -> tuple[str, ...]:
+    return (*names, CONDITION) if isinstance(data, dict) and CONDITION in data else names
+
+
+def _condition_from_json(data: object, fields: Fields) -> tuple[str, ...]:
+    there = isinstance(data, dict) and CONDITION in data
+    return fields.texts(CONDITION, MAX_COLUMNS) if there else ()
+
+
 __all__ = [
     "ArraySchema",
     "Column",
@@ -201,4 +256,5 @@ __all__ = [
     "Schema",
     "TableSchema",
     "schema_from_json",
+    "without_condition",
 ]

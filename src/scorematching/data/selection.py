@@ -29,6 +29,8 @@ class Selection:
         Columns declared to be > 0.
     bounds
         Column → (low, high), None for an open end.
+    condition
+        The columns whose numbers are given, and not modelled.
     """
 
     columns: Sequence[str] | None = None
@@ -36,11 +38,14 @@ class Selection:
     label: str | None = None
     positive: Collection[str] = ()
     bounds: Mapping[str, Bound] = field(default_factory=dict)
+    condition: Sequence[str] = ()
 
     @property
     def given(self) -> bool:
         """Whether anything is asked for."""
-        asked = (self.columns, self.drop, self.label, self.positive, self.bounds)
+        asked = (
+            self.columns, self.drop, self.label, self.positive, self.bounds, self.condition
+        )  # fmt: skip
         return any(option is not None and len(option) > 0 for option in asked)
 
     def modelled(self, names: Sequence[str], origin: Origin) -> tuple[str, ...]:
@@ -58,6 +63,7 @@ class Selection:
             ("label", () if self.label is None else (self.label,)),
             ("positive", self.positive),
             ("bounds", self.bounds),
+            ("condition", self.condition),
         ):
             if isinstance(asked, str):
                 raise origin.error(f"{option} must be a list of names: got the text {asked!r}.")
@@ -66,7 +72,8 @@ class Selection:
                     raise origin.error(unknown(option, name, names))
         self._check_clashes(origin)
         chosen = list(names if self.columns is None else self.columns)
-        kept = tuple(name for name in chosen if name not in self.drop and name != self.label)
+        aside = {*self.drop, *self.condition, *(() if self.label is None else (self.label,))}
+        kept = tuple(name for name in chosen if name not in aside)
         if not kept:
             raise origin.error(
                 f"no column is left to model: the columns are {listed(names)}. "
@@ -87,8 +94,16 @@ class Selection:
                 raise origin.error(f"column {name!r} is in both columns and drop. Choose one.")
             if name == self.label:
                 raise origin.error(f"column {name!r} is the label: leave it out of columns.")
+            if name in self.condition:
+                raise origin.error(f"column {name!r} is given: leave it out of columns.")
         if self.label is not None and self.label in self.drop:
             raise origin.error(f"column {self.label!r} is in both label and drop. Choose one.")
+        for name in self.condition:
+            if list(self.condition).count(name) > 1:
+                raise origin.error(f"condition names {name!r} twice.")
+            if name in self.drop or name == self.label:
+                other = "drop" if name in self.drop else "label"
+                raise origin.error(f"column {name!r} is in both condition and {other}. Choose one.")
         for name, (low, high) in self.bounds.items():
             if name in self.positive:
                 raise origin.error(f"column {name!r} is in both positive and bounds. Choose one.")
@@ -129,3 +144,11 @@ def listed(names: Sequence[str], at_most: int = 12) -> str:
     """Names in quotes, cut short with a count."""
     text = ", ".join(repr(name) for name in names[:at_most])
     return text if len(names) <= at_most else f"{text} and {len(names) - at_most} more"
+
+
+def constant_condition(name: str, value: float) -> str:
+    """What to say of a column that is given and never changes."""
+    return (
+        f"the condition {name!r} is {value:.12g} in every row: nothing can be learnt from it. "
+        "Leave it out."
+    )

@@ -25,6 +25,7 @@ def read(
     label: str | None = None,
     positive: Collection[str] = (),
     bounds: Mapping[str, Bound] | None = None,
+    condition: Sequence[str] = (),
     like: Schema | None = None,
     max_bytes: int = MAX_BYTES,
 ) -> Dataset:
@@ -35,7 +36,7 @@ def read(
     source
         A .csv, .tsv, .parquet, .feather, .arrow, .npy or .npz file; a folder of PNG or JPEG
         images; or ``builtin:NAME``.
-    columns, drop, positive, bounds
+    columns, drop, positive, bounds, condition
         For tables: see `read_table`.
     label
         The label column of a table; ``"y"`` for an NPZ file with labels; any name for the classes
@@ -51,11 +52,13 @@ def read(
         The source cannot be read, or an option does not apply to it; the message says why.
     """
     table_options = {"columns": columns, "drop": drop, "positive": positive, "bounds": bounds}
+    table_options |= {"condition": condition}
     given = [name for name, value in table_options.items() if value]
     if isinstance(source, str) and source.startswith(PREFIX):
         return builtin(
             source.removeprefix(PREFIX),
-            columns=columns, drop=drop, label=label, positive=positive, bounds=bounds, like=like,
+            columns=columns, drop=drop, label=label, positive=positive, bounds=bounds,
+            condition=condition, like=like,
         )  # fmt: skip
     path = Path(source)
     ending = path.suffix.lower()
@@ -69,7 +72,7 @@ def read(
         return read_table(
             path,
             columns=columns, drop=drop, label=label, positive=positive, bounds=bounds,
-            like=like, max_bytes=max_bytes,
+            condition=condition, like=like, max_bytes=max_bytes,
         )  # fmt: skip
     if not path.is_dir():
         _check_known(path, ending)

@@ -18,8 +18,8 @@ from scorematching.data.labels import encode, encode_like
 from scorematching.data.numbers import Numbers, numbers
 from scorematching.data.numerals import parse_cells
 from scorematching.data.origin import Origin, fault
-from scorematching.data.schema import Column, LabelSchema, TableSchema
-from scorematching.data.selection import Bound, Selection, unknown
+from scorematching.data.schema import Column, LabelSchema, TableSchema, without_condition
+from scorematching.data.selection import Bound, Selection, constant_condition, unknown
 
 TEXT_ENDINGS = {".csv": ",", ".tsv": "\t"}
 COLUMNAR_ENDINGS = (".parquet", ".feather", ".arrow")
@@ -34,6 +34,7 @@ def read_table(
     label: str | None = None,
     positive: Collection[str] = (),
     bounds: Mapping[str, Bound] | None = None,
+    condition: Sequence[str] = (),
     like: TableSchema | None = None,
     max_bytes: int = MAX_BYTES,
 ) -> Dataset:
@@ -47,12 +48,12 @@ def read_table(
     ----------
     path
         A file that ends in .csv, .tsv, .parquet, .feather or .arrow.
-    columns, drop, label, positive, bounds
+    columns, drop, label, positive, bounds, condition
         See `Selection`.
     like
         Read rows for a model that was fitted to this schema: its columns by name, its kinds,
         bounds and classes; other columns are left aside, and no other option is allowed. Labels
-        are read if the file has them.
+        and the condition are read if the file has them.
     max_bytes
         Largest decoded size.
 
@@ -62,7 +63,7 @@ def read_table(
         The file or an option cannot be used; the message names file, line or row, and column.
     """
     path = Path(path)
-    selection = Selection(columns, drop, label, positive, bounds or {})
+    selection = Selection(columns, drop, label, positive, bounds or {}, condition)
     if path.suffix.lower() in TEXT_ENDINGS:
         table, origin, notes = read_csv_text(path, TEXT_ENDINGS[path.suffix.lower()], max_bytes)
     elif path.suffix.lower() in COLUMNAR_ENDINGS:
@@ -83,9 +84,14 @@ def wanted_names(
     """The columns to read, the label last."""
     if like is None:
         label = selection.label
-        return [*selection.modelled(names, origin), *([] if label is None else [label])]
+        kept = [*selection.modelled(names, origin), *selection.condition]
+        if selection.columns is None:
+            kept = [name for name in names if name in kept]
+        return [*kept, *([] if label is None else [label])]
     if selection.given:
         raise origin.error("the columns are those of the fitted model: give no column options.")
+    if not any(name in names for name in like.condition):
+        like = without_condition(like)
     for column in like.columns:
         if column.name not in names:
             raise origin.error(unknown("the model", column.name, names))
@@ -128,7 +134,8 @@ def from_arrow(
         before = names[: names.index(label_name)]
         position = sum(name in modelled for name in before)
         label_schema, labels, notes = encode(label_name, cells, origin, position)
-    return _assemble(found, label_schema, labels, origin).with_notes(*notes)
+    data = _assemble(found, tuple(selection.condition), label_schema, labels, origin)
+    return data.with_notes(*notes)
 
 
 def declared(column: Numbers, selection: Selection) -> Numbers:
@@ -151,6 +158,7 @@ def label_cells(cells: pa.ChunkedArray, origin: Origin) -> list[object]:
 
 def _assemble(
     found: dict[str, Numbers],
+    condition: tuple[str, ...],
     label: LabelSchema | None,
     labels: NDArray[np.int64] | None,
     origin: Origin,
@@ -158,16 +166,21 @@ def _assemble(
     for each in found.values():
         each.check_bounds(origin)
     columns = tuple(each.column() for each in found.values())
+    for column in columns:
+        if column.name in condition and column.constant is not None:
+            raise origin.error(constant_condition(column.name, column.constant))
     notes = [
         note
         for each, column in zip(found.values(), columns, strict=True)
-        if column.constant is None
+        if column.constant is None and column.name not in condition
         for note in each.notes()
     ]
-    notes += constant_note(columns, origin)
-    values = stacked(found, [c.name for c in columns if c.constant is None])
-    notes += duplicate_notes(values, labels)
-    return Dataset(values, TableSchema(columns, label), labels, tuple(notes))
+    notes += constant_note([each for each in columns if each.name not in condition], origin)
+    schema = TableSchema(columns, label, condition)
+    values = stacked(found, [column.name for column in schema.modelled])
+    given = stacked(found, list(condition)) if condition else None
+    notes += duplicate_notes(values, labels, given)
+    return Dataset(values, schema, labels, tuple(notes), given)
 
 
 def constant_note(columns: Sequence[Column], origin: Origin) -> tuple[str, ...]:
@@ -191,12 +204,15 @@ def _fitted(
     found: dict[str, Numbers], like: TableSchema, cells: list[object] | None, origin: Origin
 ) -> Dataset:
     """Rows for a model that was fitted to the schema ``like``."""
+    if not any(name in found for name in like.condition):
+        like = without_condition(like)
     for column in like.columns:
         found[column.name].check_like(column, origin)
     values = stacked(found, [column.name for column in like.modelled])
+    given = stacked(found, list(like.condition)) if like.condition else None
     if like.label is None or cells is None:
-        return Dataset(values, replace(like, label=None))
-    return Dataset(values, like, encode_like(like.label, cells, origin))
+        return Dataset(values, replace(like, label=None), condition=given)
+    return Dataset(values, like, encode_like(like.label, cells, origin), condition=given)
 
 
 def stacked(found: dict[str, Numbers], names: list[str]) -> NDArray[np.float64]:

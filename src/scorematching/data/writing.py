@@ -79,13 +79,16 @@ def write(
     values: NDArray[np.float64],
     schema: Schema,
     labels: NDArray[np.int64] | None = None,
+    condition: NDArray[np.float64] | None = None,
     *,
     overwrite: bool = False,
 ) -> None:
     """Rows ``(n, *event)`` in the data's own units to a file or folder, in the input's form.
 
-    Whole numbers are rounded, declared bounds kept, constant columns given back. CSV and TSV
-    headers and labels that a spreadsheet would run as formulas get a leading apostrophe.
+    Whole numbers are rounded, declared bounds kept, constant columns given back. The numbers that
+    rows were given are written with tables and NPZ files; other forms have no room for them.
+    CSV and TSV headers and labels that a spreadsheet would run as formulas get a leading
+    apostrophe.
 
     Raises
     ------
@@ -98,11 +101,11 @@ def write(
     check_writable(path, schema, overwrite)
     check_values(values, schema, labels)
     if isinstance(schema, TableSchema):
-        write_table(path, as_table(values, schema, labels), overwrite=overwrite)
+        write_table(path, as_table(values, schema, labels, condition), overwrite=overwrite)
     elif isinstance(schema, ImageSchema) and not path.suffix:
         write_images(path, values, schema, labels)
     else:
-        arrays = as_arrays(values, schema, labels)
+        arrays = as_arrays(values, schema, labels, condition)
         if path.suffix.lower() == ".npy" and "y" in arrays:
             raise fault(path, "an NPY file has no room for labels. Use .npz.")
         with new_file(path, overwrite) as temporary, temporary.open("wb") as file:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -101,6 +102,10 @@ class GaussianBase(nn.Module):
             rest.clamp(min=floor).to(dtype),
         )
 
+    def for_rows(self, *given: Tensor) -> GaussianBase:
+        """Itself, whatever rows are given; see `ConditionalBase.for_rows`."""
+        return self
+
     def forward(self, x: Tensor, sigma: Tensor) -> Tensor:
         """E[x₀ | x₀ + σz = x], like x; σ is ``(n,)`` or ``()``."""
         if torch.is_autocast_enabled(x.device.type):
@@ -163,11 +168,17 @@ def _principal(rows: Tensor) -> tuple[Tensor, Tensor]:
     return singular**2, vh.T
 
 
+class NoisedDensity(Protocol):
+    """A Gaussian whose density with noise added is known: ``(n, *event)``, σ → ``(n,)``."""
+
+    def log_density(self, x: Tensor, sigma: float, /) -> Tensor: ...
+
+
 @dataclass(frozen=True)
 class NoisedBase:
     """The density N(μ, C + σ²I) of a base at one noise level."""
 
-    base: GaussianBase
+    base: NoisedDensity
     sigma: float
 
     def log_density(self, x: Tensor) -> Tensor:

@@ -9,7 +9,8 @@ from scorematching.nets.embedding import Conditioning
 
 
 class ResidualMLP(nn.Module):
-    """Pre-LayerNorm residual blocks over x and asinh(3x), modulated by the noise level.
+    """Pre-LayerNorm residual blocks over x and asinh(3x), modulated by the noise level and what
+    else is given.
 
     asinh lets heavy tails in without letting them dominate. The output layer starts at zero.
 
@@ -21,8 +22,8 @@ class ResidualMLP(nn.Module):
         Size of the network.
     dropout
         Probability in each block.
-    n_classes
-        Number of classes, 0 for none.
+    n_classes, n_conditions, droppable
+        What a row is given besides the noise level; see `Conditioning`.
     """
 
     def __init__(
@@ -32,9 +33,14 @@ class ResidualMLP(nn.Module):
         n_blocks: int = 3,
         dropout: float = 0.1,
         n_classes: int = 0,
+        n_conditions: int = 0,
+        *,
+        droppable: bool = False,
     ) -> None:
         super().__init__()
-        self.conditioning = Conditioning(128, n_classes=n_classes)
+        self.conditioning = Conditioning(
+            128, n_classes=n_classes, n_conditions=n_conditions, droppable=droppable
+        )
         self.inlet = nn.Linear(2 * d, width)
         self.blocks = nn.ModuleList(_Block(width, 128, dropout) for _ in range(n_blocks))
         self.norm = nn.LayerNorm(width)
@@ -42,10 +48,10 @@ class ResidualMLP(nn.Module):
         nn.init.zeros_(self.outlet.weight)
         nn.init.zeros_(self.outlet.bias)
 
-    def forward(self, x: Tensor, log_sigma: Tensor, classes: Tensor | None = None) -> Tensor:
-        """x ``(n, d)`` or ``(n,)`` for d = 1, ln σ ``(n,)``, classes ``(n,)`` → like x."""
+    def forward(self, x: Tensor, log_sigma: Tensor, *given: Tensor) -> Tensor:
+        """x ``(n, d)`` or ``(n,)`` for d = 1, ln σ ``(n,)``, what else is given → like x."""
         rows = x.reshape(len(x), -1)
-        embedding = self.conditioning(log_sigma, classes)
+        embedding = self.conditioning(log_sigma, *given)
         hidden = self.inlet(torch.cat([rows, torch.asinh(3 * rows)], 1))
         for block in self.blocks:
             hidden = block(hidden, embedding)

@@ -36,8 +36,8 @@ class UNet(nn.Module):
         Channels at each resolution, from the finest; multiples of 8.
     dropout
         Probability in each block.
-    n_classes
-        Number of classes, 0 for none.
+    n_classes, n_conditions, droppable
+        What a row is given besides the noise level; see `Conditioning`.
     patch
         Pixels along a side that the finest resolution takes as one position, their values as
         channels of their own: 2 makes the network about four times cheaper.
@@ -56,6 +56,9 @@ class UNet(nn.Module):
         dropout: float = 0.1,
         n_classes: int = 0,
         patch: int = 1,
+        *,
+        n_conditions: int = 0,
+        droppable: bool = False,
     ) -> None:
         super().__init__()
         check_count(patch, "patch")
@@ -63,7 +66,9 @@ class UNet(nn.Module):
             raise InvalidInput(f"channels must be positive multiples of 8: got {channels}.")
         self.patch = patch
         self.multiple = patch * 2 ** (len(channels) - 1)
-        self.conditioning = Conditioning(_EMBEDDING, n_classes=n_classes)
+        self.conditioning = Conditioning(
+            _EMBEDDING, n_classes=n_classes, n_conditions=n_conditions, droppable=droppable
+        )
         self.inlet = nn.Conv2d((in_channels + 2) * patch**2, channels[0], 3, padding=1)
         resolutions = list(pairwise(channels))
         self.down = nn.ModuleList(_Down(*pair, dropout) for pair in resolutions)
@@ -74,13 +79,13 @@ class UNet(nn.Module):
         self.norm = nn.GroupNorm(8, channels[0])
         self.outlet = _zero(nn.Conv2d(channels[0], out_channels * patch**2, 3, padding=1))
 
-    def forward(self, x: Tensor, log_sigma: Tensor, classes: Tensor | None = None) -> Tensor:
-        """x ``(n, in_channels, h, w)``, ln σ ``(n,)``, classes ``(n,)`` → out_channels of it."""
+    def forward(self, x: Tensor, log_sigma: Tensor, *given: Tensor) -> Tensor:
+        """x ``(n, in_channels, h, w)``, ln σ ``(n,)``, what else is given → out_channels of it."""
         height, width = x.shape[-2:]
         x = torch.cat([x, _coordinates(x)], 1)
         x = nn.functional.pad(x, (0, -width % self.multiple, 0, -height % self.multiple))
         x = nn.functional.pixel_unshuffle(x, self.patch)
-        embedding = self.conditioning(log_sigma, classes)
+        embedding = self.conditioning(log_sigma, *given)
         # A sixth faster; the forward-mode derivative of GroupNorm does not take that format.
         layout = torch.channels_last if self.training else torch.contiguous_format
         hidden = self.inlet(x.contiguous(memory_format=layout))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from scorematching.conditioning import given_of, sample_given
 from scorematching.fitted import FittedScore
 from scorematching.shapes import event_size
 
@@ -53,9 +54,10 @@ def flops_a_row(model: FittedScore) -> float:
     """Multiplications and additions of one evaluation of the network for one row; at least 1."""
     mean = model.denoiser.base.mean
     x = mean[None].expand(2, *mean.shape)
-    classes = () if model.class_frequencies is None else (torch.zeros(2).long().to(mean.device),)
+    some = sample_given(2, 0, None, None, model.schema, model.class_frequencies, model.conditions)
+    given = given_of(*some, model.conditions, mean)
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        model.denoiser(x, x.new_ones(2), *classes)
+        model.denoiser(x, x.new_ones(2), *given)
     return max(1.0, float(counter.get_total_flops()) / 2)
 
 

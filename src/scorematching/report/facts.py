@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from scorematching.conditioning import prepared
 from scorematching.data import Dataset
 from scorematching.denoising import LevelLosses
 from scorematching.fitted import FittedScore
@@ -20,7 +21,7 @@ from scorematching.forms import Form
 from scorematching.likelihood import FlowLogDensity
 from scorematching.nets import PreconditionedDenoiser
 from scorematching.report.effort import Effort
-from scorematching.training_rows import at_most, dequantised, prepared
+from scorematching.training_rows import at_most, dequantised
 
 Array = NDArray[np.float64]
 
@@ -183,8 +184,8 @@ def densities(model: FittedScore, rows: Dataset, scored: FlowLogDensity | None =
     """Log-densities of rows under the model and under its Gaussian, blurred by as much."""
     values = torch.from_numpy(rows.values)
     base = copy.deepcopy(model.denoiser.base).double().cpu()
-    y = model.transform.forward(values)
-    gaussian = base.log_density(y, model.process.sigma_min)
+    y, *given = prepared(model.transform, values, rows, model.conditions, base.mean)
+    gaussian = base.for_rows(*given).log_density(y, model.process.sigma_min)
     gaussian = gaussian + model.transform.log_abs_det_jacobian(values)
     found = scored if scored is not None else model.flow_log_density(rows)
     few = model.flow_log_density(at_most(rows, CHECKED, 0), step_doubling=True)
@@ -204,12 +205,11 @@ class _Nothing(nn.Module):
 def _losses(subject: Subject, rows: Dataset) -> tuple[tuple[float, ...], Losses]:
     model = subject.model
     values = dequantised(rows, subject.seed, enabled=model.configuration.dequantise)
-    inputs = prepared(model.transform, values, rows, model.denoiser.base.mean)
+    like = model.denoiser.base.mean
+    inputs = prepared(model.transform, values, rows, model.conditions, like)
     losses = LevelLosses.of(model.process, inputs, subject.seed)
     network = losses.per_row(model.denoiser).numpy()
-    # The Gaussian takes no classes.
-    alone = LevelLosses.of(model.process, inputs[:1], subject.seed)
-    return losses.levels, Losses(network, alone.per_row(gaussian_alone(model.denoiser)).numpy())
+    return losses.levels, Losses(network, losses.per_row(gaussian_alone(model.denoiser)).numpy())
 
 
 def _space(model: FittedScore, rows: Dataset) -> Array:

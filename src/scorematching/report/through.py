@@ -10,6 +10,7 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from scorematching.batched import denoised
+from scorematching.conditioning import prepared
 from scorematching.data import Dataset
 from scorematching.denoising import spread_levels
 from scorematching.fitted import FittedScore
@@ -71,11 +72,13 @@ def through(model: FittedScore, rows: Dataset, levels: tuple[float, ...], seed: 
     """Add noise to rows and denoise them, at each of some levels."""
     y = model.transform.forward(torch.from_numpy(rows.values))
     z = normal(tuple(y.shape), y, seeded(seed, "through the levels"))
-    codes = None if model.class_frequencies is None else rows.labels
-    classes = None if codes is None else torch.from_numpy(codes).to(model.denoiser.base.mean.device)
+    like = model.denoiser.base.mean
+    values = torch.from_numpy(rows.values)
+    _, *given = prepared(model.transform, values, rows, model.conditions, like)
     noised = [y + level * z for level in levels]
     clean = [
-        denoised(model.denoiser, each, s, classes) for each, s in zip(noised, levels, strict=True)
+        denoised(model.denoiser, each, s, tuple(given))
+        for each, s in zip(noised, levels, strict=True)
     ]
     return Through(
         levels,
