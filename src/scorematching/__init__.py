@@ -43,6 +43,8 @@ min Σ E‖∫e^{−(λ′−s)}(D(s)−D(λ))ds‖²/σ′²                sam
                                                        optimised_grid
 s + w (s(·|c) − s)                                     samplers.Guided     Ho & Salimans 2022
 d log p_t/dt = −∇·(f x − ½g² s)                        likelihood          Chen et al. 2018
+Jᵀ(y − F(x))/σ_y² + s(x, σ) = 0, σ falling             inverse.            Blake & Zisserman 1987
+                                                       map_estimate
 =====================================================  ==================  =========================
 
 Names are resolved on first use (PEP 562), so that importing the package loads no torch.

@@ -65,6 +65,11 @@ class Diffusion:
         own = self._own_denoised(x, t)
         return y + per_row(sigma**2 / alpha, y) * self.score(x, t) if own is None else own
 
+    def score_unscaled(self, y: Tensor, t: Tensor) -> Tensor:
+        """∇ of the log-density of y = x_t/α, which is α s(αy, t), like y."""
+        alpha = self.process.alpha(t).item()
+        return alpha * self.score(alpha * y, t)
+
     def velocity(self, x: Tensor, t: Tensor) -> Tensor:
         """dx/dt of the probability flow, f x − ½ g² s."""
         rate, diffusion = self.rates(t)
