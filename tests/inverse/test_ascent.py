@@ -89,6 +89,18 @@ def test_a_gradient_that_is_no_number_stops_its_row_alone() -> None:
     assert result.x[1].item() == pytest.approx(1)
 
 
+def test_a_step_that_passes_the_top_is_halved() -> None:
+    """−log cosh x, whose Newton step from 3 leads to −98."""
+
+    def slopes(x: Tensor) -> tuple[Tensor, Tensor]:
+        return -x.tanh(), 1 + x.abs()[:, 0].tanh()
+
+    result = run(slopes, tensor([[3.0], [-6.0], [0.1]]))
+    assert result.converged.all()
+    torch.testing.assert_close(result.x, torch.zeros_like(result.x), rtol=0, atol=1e-8)
+    assert result.n_evaluations < 60
+
+
 def test_a_step_into_numbers_that_are_none_is_halved() -> None:
     """log x − x, whose Newton step from 3 leads to −3, where there is no gradient."""
 
