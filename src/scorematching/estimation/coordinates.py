@@ -12,7 +12,7 @@ from torch import Tensor
 from scorematching.errors import InvalidInput
 from scorematching.estimation.constraints import Constraints
 
-AT_BOUND = 1e-7  # how near to a bound, in its own units, a parameter counts as lying on it
+AT_BOUND = 1e-7  # of the distance at the start: where a parameter counts as lying on its bound
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,35 +85,33 @@ class FreeCoordinates:
             It lies outside the bounds.
         """
         phi = self.constraints.restrict(theta)
-        for name, value, low, high in zip(
-            self.constraints.free_names,
-            phi.tolist(),
-            self.low.tolist(),
-            self.high.tolist(),
-            strict=True,
-        ):
-            if not low < value < high:
-                raise InvalidInput(
-                    f"a start must lie inside the bounds: {name} must lie between {low:g} and "
-                    f"{high:g}, got {value:g}."
-                )
         low, high = self.low.to(phi), self.high.to(phi)
+        outside = ~((low < phi) & (phi < high))
+        if bool(outside.any()):
+            k = int(outside.nonzero()[0])
+            raise InvalidInput(
+                f"a start must lie inside the bounds: {self.constraints.free_names[k]} must lie "
+                f"between {low[k].item():g} and {high[k].item():g}, got {phi[k].item():g}."
+            )
         both = low.isfinite() & high.isfinite()
         u = torch.where(low.isfinite(), (phi - low).log(), phi)
         u = torch.where(high.isfinite(), (high - phi).log(), u)
         return torch.where(both, (phi - low).log() - (high - phi).log(), u)
 
-    def at_bound(self, u: Tensor) -> str | None:
-        """The name of a parameter that has run into its bound, or None."""
-        phi = self.free(u)
-        for name, value, low, high in zip(
-            self.constraints.free_names,
-            phi.tolist(),
-            self.low.tolist(),
-            self.high.tolist(),
-            strict=True,
+    def at_bound(self, u: Tensor, start: Tensor) -> str | None:
+        """The name of a parameter that has run into its bound, or None.
+
+        That is so if it has come nearer to the bound by seven digits than it was at the start.
+        """
+        for name, now, then in zip(
+            self.constraints.free_names, self._room(u), self._room(start), strict=True
         ):
-            unit = high - low if math.isfinite(high - low) else max(1.0, abs(value))
-            if min(value - low, high - value) < AT_BOUND * unit:
+            if now < AT_BOUND * then:
                 return name
         return None
+
+    def _room(self, u: Tensor) -> list[float]:
+        """The distance of each φ from the nearer bound, ∞ where there is none."""
+        phi = self.free(u)
+        room: list[float] = torch.minimum(phi - self.low.to(u), self.high.to(u) - phi).tolist()
+        return room

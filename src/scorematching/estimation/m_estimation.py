@@ -14,14 +14,21 @@ from scorematching.errors import InvalidInput, NotConverged
 from scorematching.estimation.closed_form import factorise
 from scorematching.estimation.constraints import Constraints
 from scorematching.estimation.coordinates import FreeCoordinates
-from scorematching.estimation.minimisers import LBFGS, Minimiser, Outcome, TrustRegion, slope_at
+from scorematching.estimation.minimisers import (
+    HESSIANS,
+    LBFGS,
+    Minimiser,
+    Outcome,
+    TrustRegion,
+    scale_of,
+    slope_of,
+)
 from scorematching.estimation.minimum import few_at_a_time
 from scorematching.estimation.objective import Objective, row_gradients
 from scorematching.estimation.rows import not_finite
 from scorematching.families import Family
 
 FEW = 24  # parameters for which Hessians pay while minimising
-POLISHED = 400  # parameters for which a Hessian at the minimum is worth its passes
 POLISHING = 5  # Newton steps at most
 SAME = 1e-7  # relative difference of objectives that count as one minimum
 
@@ -142,18 +149,18 @@ def minimise_from(
     k = coordinates.constraints.n_free
     chosen = minimiser or (TrustRegion() if k <= FEW else LBFGS())
     function = InFree(Objective.of(family, domain, x), coordinates)
-    outcomes = [chosen(function, coordinates.start(start)) for start in starts]
+    begun = [coordinates.start(start) for start in starts]
+    outcomes = [chosen(function, start) for start in begun]
     if not any(math.isfinite(each.value) for each in outcomes):
         _refuse(function.objective, domain, x, coordinates(outcomes[0].u))
     best = _lowest(outcomes)
-    stuck = coordinates.at_bound(best.u)
+    stuck = coordinates.at_bound(best.u, begun[outcomes.index(best)])
     if stuck is not None:
         raise NotConverged(
             f"the objective has no minimum inside the parameter space: {stuck} runs into its "
             f"bound, {coordinates.free(best.u).tolist()}. Fix it (fixed=…), or use another family."
         )
-    if k <= POLISHED:
-        best = polish(function, best)
+    best = polish(function, best)
     near = SAME * abs(best.value)
     same = sum(each.value <= best.value + near for each in outcomes if each.converged)
     lower = sum(each.value < best.value - near for each in outcomes if not each.converged)
@@ -168,15 +175,23 @@ def minimise_from(
 def polish(function: InFree, outcome: Outcome) -> Outcome:
     """A few Newton steps from a converged point, each kept only if the gradient gets smaller.
 
+    Of many parameters none: a Hessian would take too many passes.
+
     Raises
     ------
     NotConverged
         The curvature is not positive there: a saddle, not a minimum.
     """
-    u, slope, value = outcome.u, outcome.slope, outcome.value
+    u, slope = outcome.u, outcome.slope
+    if len(u) > HESSIANS:
+        return outcome
+    value, gradient = function.value_and_gradient(u)
     for _ in range(POLISHING):
         hessian = function.hessian(u)
-        spectrum = torch.linalg.eigvalsh(hessian)
+        scale = scale_of(u, value, hessian)
+        slope = slope_of(value, gradient, scale)
+        scaled = scale[:, None] * hessian * scale
+        spectrum = torch.linalg.eigvalsh(scaled)
         if bool(spectrum[0] < -1e-8 * spectrum[-1].abs()):
             raise NotConverged(
                 "the minimisation ended at a saddle: the curvatures go from "
@@ -185,12 +200,12 @@ def polish(function: InFree, outcome: Outcome) -> Outcome:
             )
         if not bool(spectrum[0] > 1e-12 * spectrum[-1]):
             break
-        _, gradient = function.value_and_gradient(u)
-        moved = u - torch.linalg.solve(hessian, gradient)
-        new_value, new_slope = slope_at(function, moved)
+        moved = u - scale * torch.linalg.solve(scaled, scale * gradient)
+        new_value, new_gradient = function.value_and_gradient(moved)
+        new_slope = slope_of(new_value, new_gradient, scale)
         if not new_slope < slope:
             break
-        u, slope, value = moved, new_slope, new_value
+        u, value, gradient, slope = moved, new_value, new_gradient, new_slope
     return replace(outcome, u=u, slope=slope, value=value)
 
 

@@ -1,8 +1,9 @@
 """Minimisation by SciPy with exact derivatives, and what counts as converged.
 
-The scale of the problem is taken out first: v = u/scale, with the scale of each coordinate from the
-start, so that a gradient means the change of J for a change of the parameters by their own size. A
-point has converged if that gradient is small against |J|.
+The scale of the problem is taken out first: v = u/scale, where a step of one scale along a
+coordinate changes J by ½|J|, as its curvature at the start says, so that the units of the
+parameters do not matter. A point has converged if the gradient in v is small against |J|: at a
+slope of 10⁻⁶, J lies within some 10⁻¹² of its minimum, relatively.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from torch import Tensor
 Array = NDArray[np.float64]
 ROUNDS = 4  # of minimisation, each in the scale of the point where the last one ended
 REFUSED = 1e30  # in units of J at the start: what a point counts where J is not finite
-SMALLEST = 0.1  # of the largest coordinate: what a coordinate near zero is measured against
+HESSIANS = 400  # coordinates up to which a Hessian a round is worth its passes
+SMALLEST = 0.1  # of the largest: the size of a coordinate near zero, where no curvature says it
 
 
 class Smooth(Protocol):
@@ -142,31 +144,45 @@ class Scaled:
         return (self.scale[:, None] * hessian * self.scale / self.unit).numpy()
 
 
-def scale_of(u: Tensor) -> Tensor:
-    """The size of each coordinate, at least a tenth of the largest, ``(k,)``."""
+def scale_of(u: Tensor, value: float, hessian: Tensor | None) -> Tensor:
+    """√(|J|/H_kk), or where H is not known or not positive the size of u, ``(k,)``.
+
+    A size is at least a tenth of the largest.
+    """
     size = u.abs()
-    largest = size.max()
-    return size.clamp(min=SMALLEST * largest.item()) if largest > 0 else torch.ones_like(u)
+    largest = size.max().item()
+    size = size.clamp(min=SMALLEST * largest) if largest > 0 else torch.ones_like(u)
+    if hessian is None:
+        return size
+    natural = (abs(value) / hessian.diagonal()).sqrt()
+    return torch.where(natural.isfinite() & (natural > 0), natural, size)
 
 
-def slope_at(function: Smooth, u: Tensor) -> tuple[float, float]:
-    """J(u), and the largest entry of the scaled gradient over |J|."""
-    value, gradient = function.value_and_gradient(u)
-    steepest = (scale_of(u) * gradient).abs().max().item()
-    return value, steepest / max(abs(value), sys.float_info.min)
+def slope_of(value: float, gradient: Tensor, scale: Tensor) -> float:
+    """The largest entry of the scaled gradient over |J|."""
+    return (scale * gradient).abs().max().item() / unit_of(value)
+
+
+def unit_of(value: float) -> float:
+    """|J|, and not zero."""
+    return max(abs(value), sys.float_info.min)
 
 
 def _rounds(
     function: Smooth, start: Tensor, method: str, options: dict[str, Any], tolerance: float
 ) -> Outcome:
     """Minimise, and again from where it ended with the scale of that point, while it helps."""
-    u = start
-    value, slope = slope_at(function, u)
+    u, slope = start, math.inf
+    value, gradient = function.value_and_gradient(u)
     message = "the objective is not finite at the start"
-    for _ in range(ROUNDS):
-        if slope <= tolerance or not math.isfinite(value):
+    for done in range(ROUNDS + 1):
+        if not math.isfinite(value):
             break
-        scaled = Scaled(function, scale_of(u), max(abs(value), sys.float_info.min))
+        scale = scale_of(u, value, function.hessian(u) if len(u) <= HESSIANS else None)
+        slope = slope_of(value, gradient, scale)
+        if slope <= tolerance or done == ROUNDS:
+            break
+        scaled = Scaled(function, scale, unit_of(value))
         result = minimize(  # type: ignore[call-overload]
             scaled.value_and_gradient,
             (u / scaled.scale).numpy(),
@@ -177,5 +193,5 @@ def _rounds(
         )
         message = str(result.message)
         u = scaled.scale * torch.as_tensor(result.x)
-        value, slope = slope_at(function, u)
+        value, gradient = function.value_and_gradient(u)
     return Outcome(u, value, slope, slope <= tolerance, message)
