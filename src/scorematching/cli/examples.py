@@ -19,6 +19,7 @@ EXAMPLES: Mapping[str, str] = {
     "potentials": "the score does not see the constant; what implicit matching weighs up",
     "langevin": "samples from a score; modes that get the wrong shares, and annealing",
     "noise": "noised densities as convolutions; four processes, and mixing beside them",
+    "autoencoder": "denoising as a projection onto a curve, its energy, a chain that generates",
     "fisher": "the KL divergence as the area under a Fisher divergence along the noise",
 }
 
