@@ -17,6 +17,8 @@ from scorematching.errors import InvalidInput
 #: Name → what it shows; each is a script, a page of the documentation and a demo.
 EXAMPLES: Mapping[str, str] = {
     "potentials": "the score does not see the constant; what implicit matching weighs up",
+    "objectives": "one data set, four objectives: the same field, at different variance",
+    "breakdown": "where implicit matching breaks: rounded rows, and a boundary",
     "langevin": "samples from a score; modes that get the wrong shares, and annealing",
     "noise": "noised densities as convolutions; four processes, and mixing beside them",
     "autoencoder": "denoising as a projection onto a curve, its energy, a chain that generates",
