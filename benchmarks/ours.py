@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 from time import process_time
+from typing import Any
 
 import numpy as np
 
@@ -83,13 +84,23 @@ def digits_run(train: Images, n: int, seed: int) -> DigitsRun:
     """
     import scorematching as sm
 
-    native: Array = np.round((train.astype(np.float64) + 1) * GREY_HALF).reshape(-1, 1, 8, 8)
+    native = grey_levels(train)
     start = process_time()
     fitted = sm.fit(native, seed=seed, quiet=True)
     fit_seconds = process_time() - start
     start = process_time()
-    drawn = np.asarray(fitted.sample(n, seed=seed), dtype=np.float64)
+    drawn = fitted.sample(n, seed=seed)
     sample_seconds = process_time() - start
-    samples = (drawn.reshape(n, 64) / GREY_HALF - 1).astype(np.float32)
     evaluations = fitted.configuration.sampling.n_evaluations
-    return DigitsRun(samples, evaluations, fit_seconds, sample_seconds)
+    return DigitsRun(as_images(drawn), evaluations, fit_seconds, sample_seconds)
+
+
+def grey_levels(images: Images) -> Array:
+    """Images (n, 64) with values in [−1, 1] as whole grey values 0 to 16, (n, 1, 8, 8)."""
+    return np.round((images.astype(np.float64) + 1) * GREY_HALF).reshape(-1, 1, 8, 8)
+
+
+def as_images(grey: Any) -> Images:
+    """The inverse of `grey_levels`, of samples in any array."""
+    drawn = np.asarray(grey, dtype=np.float64)
+    return (drawn.reshape(len(drawn), 64) / GREY_HALF - 1).astype(np.float32)

@@ -128,3 +128,13 @@ def test_the_attention_of_every_size_of_image_has_few_positions(
 def test_more_pixels_are_trained_at_more_noise() -> None:
     means = [choose(images(60, side, side)).configuration.noise.log_mean for side in (6, 8, 28, 64)]
     assert means == [-0.4, -0.4, 0.0, 0.3]
+
+
+def test_images_with_labels_are_sampled_without_noise_and_with_fewer_evaluations() -> None:
+    x = np.random.default_rng(0).integers(0, 17, size=(60, 1, 8, 8))
+    bare, labelled = choose(from_array(x)), choose(from_array(x, labels=np.arange(60) % 3))
+    assert bare.configuration.sampling.stochastic
+    assert not labelled.configuration.sampling.stochastic
+    evaluations = [each.configuration.sampling.n_evaluations for each in (bare, labelled)]
+    assert evaluations == [32, 20]
+    assert bare.configuration.training.max_steps == labelled.configuration.training.max_steps
