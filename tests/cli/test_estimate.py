@@ -113,7 +113,7 @@ def test_a_family_of_one_column_works_from_a_builtin_table(cli: Cli) -> None:
         (("gaussian", "rows.csv", "--drop", "site", "--fixed", "K[1,2]=0"), "K[2,1]"),
         (("gaussian", "rows.csv", "--drop", "site", "--fixed", "K"), "NAME=VALUE"),
         (("gaussian", "rows.csv", "--drop", "site", "--level", "95"), "0.95"),
-        (("gaussian", "rows.csv", "--cluster", "sites"), "site"),
+        (("gaussian", "rows.csv", "--cluster", "sites"), "--cluster names 'sites'"),
         (("gaussian", "rows.csv", "--drop", "site", "--out", "result.txt"), ".json"),
         (("gaussian", "rows.csv", "--drop", "site", "--ridge", "-1"), "at least 0"),
         (("gaussian", "builtin:wine", "--stream"), ".parquet"),

@@ -75,6 +75,7 @@ def test_no_command_prints_the_help_and_is_bad_usage(cli: Cli) -> None:
         (("loglik", "run"), ["'DATA'"]),
         (("loglik", "run", "x", "y", "--out", "z"), ["(y)"]),
         (("demo", "--quit"), ["--quit", "--quiet"]),
+        (("fit", "-rows.csv", "--out", "run"), ["A path that begins with a dash is written ./-"]),
     ],
 )
 def test_bad_usage_is_one_line_with_a_remedy(

@@ -9,6 +9,7 @@ from typing import Any
 from scorematching.cli.session import Messages
 from scorematching.data import TableSchema, read
 from scorematching.data.dataset import duplicate_notes
+from scorematching.data.selection import unknown
 from scorematching.errors import InvalidInput
 from scorematching.estimation import Chunks, Estimate
 
@@ -54,6 +55,10 @@ def rows_of(
     """The rows, in memory or in portions, and the names of their columns."""
     if cluster is not None and columns is not None and cluster in columns:
         raise InvalidInput(f"--cluster {cluster!r} is also in --columns. Leave it out of those.")
+    if cluster is not None:
+        there = chunks(data, "--cluster").names
+        if cluster not in there:
+            raise InvalidInput(f"{data}: {unknown('--cluster', cluster, there)}")
     left_out = [*drop, *([cluster] if cluster is not None and columns is None else [])]
     if stream:
         portions = chunks(data, "--stream", columns, left_out)

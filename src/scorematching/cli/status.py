@@ -94,6 +94,9 @@ def _usage(error: typer.TyperException) -> str:
     command = context.command_path if context is not None else "scorematching"
     message = _one_line(error.format_message())
     message = message if message.endswith((".", "?", ")")) else f"{message}."
+    name = getattr(error, "option_name", "")
+    if hasattr(error, "possibilities") and name[:1] == "-" != name[1:2]:  # there is no such option
+        message += " A path that begins with a dash is written ./-NAME."
     return f"{message} See `{command} --help`."
 
 

@@ -46,7 +46,8 @@ def read_csv_text(
     body = text[body_at:].rstrip("\r\n")
     if not body.strip():
         raise origin.error(
-            f"the file has a header and no rows ({len(names)} columns named on line {first_line})."
+            f"the file has a header and no rows ({len(names)} columns named on line {first_line}). "
+            "Export it again with its rows."
         )
     table = _parse(origin, names, body)
     if table.num_rows * len(names) * 8 > max_bytes:
@@ -80,7 +81,7 @@ def _decode(path: Path, raw: bytes) -> tuple[str, int]:
         ) from error
     stripped = text.lstrip("\r\n")
     if not stripped.strip():
-        raise fault(path, "the file is empty: it holds only blank lines.")
+        raise fault(path, "the file is empty: it holds only blank lines. Export it again.")
     blank = text[: len(text) - len(stripped)].encode()
     return stripped, 1 + _lines_before(blank, len(blank))
 

@@ -160,5 +160,7 @@ def _exactly(file: IO[bytes], size: int, origin: Origin) -> bytearray:
         content += chunk
     if len(content) != size:
         more = "more" if len(content) > size else f"only {len(content)}"
-        raise origin.error(f"damaged: expected {size} bytes of values, found {more}.")
+        raise origin.error(
+            f"damaged: expected {size} bytes of values, found {more}. Copy it again."
+        )
     return content

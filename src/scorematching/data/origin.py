@@ -96,7 +96,7 @@ def regular_file(path: Path, max_bytes: int | None = None) -> int:
     if not is_file:
         raise fault(path, "expected a file, got a folder or device.")
     if size == 0:
-        raise fault(path, "the file is empty.")
+        raise fault(path, "the file is empty. Export or copy it again.")
     if max_bytes is not None and size > max_bytes:
         raise fault(
             path,

@@ -93,6 +93,7 @@ def rejection(
         if found < n and tried > 1e6 and found < WORST_ACCEPTANCE * tried:
             raise InvalidInput(
                 f"exact sampling accepts too few proposals: {found} of {tried}. "
-                "Sample by Langevin steps instead: sm.samplers.mala(model, …)."
+                "Langevin steps, sm.samplers.ula(model.score, x, step_size, n_steps), need none, but "
+                "do not keep to a boundary."
             )
     return torch.cat(kept)[:n]

@@ -206,7 +206,7 @@ class IndependentComponentsDensity:
             raise InvalidInput(
                 "exact sampling needs as many components as columns: got W of shape "
                 f"{tuple(self.unmixing.shape)}. Sample by Langevin steps instead: "
-                "sm.samplers.mala(model, …)."
+                "sm.samplers.ula(model.score, x, step_size, n_steps)."
             )
         u = 1 - uniform((n, len(self.unmixing)), self.unmixing, generator)
         sources = (u.log() - torch.log1p(-u * (1 - torch.finfo(u.dtype).eps))) / (2 * SLOPE)
