@@ -48,10 +48,13 @@ def arrays() -> dict[str, tuple[Any, Any]]:
         "signals": (rng.standard_normal((60, 12)).cumsum(1), None),
         "images": (rng.integers(0, 255, (40, 6, 6)).astype(np.uint8), rng.integers(0, 3, 40)),
         "colours": (rng.random((30, 3, 6, 7)), None),
+        "wide": (rng.standard_normal((60, 30)) @ rng.standard_normal((30, 30)), None),
     }
 
 
 KINDS = ("table", *arrays())
+WITHOUT_HELD_OUT = ("images",)
+STREAMED = ("wide",)
 
 
 @cache
@@ -62,13 +65,13 @@ def subject(kind: str) -> Subject:
     options: dict[str, Any] = {"labels": labels}
     if kind == "table":
         options = {"label": "kind", "positive": [HARD[0]], "bounds": {HARD[1]: (0.0, 1.0)}}
-    settings = {**SETTINGS, "validation_fraction": 0.0 if kind == "images" else 0.2}
+    settings = {**SETTINGS, "validation_fraction": 0.0 if kind in WITHOUT_HELD_OUT else 0.2}
     model = quick(x, 4, settings, on_record=records.append, **options)
     data = as_dataset(x, **options)
     train, held_out = split_rows(data, None, model.configuration, 0)
     log = tuple(vars(each) for each in records)
-    chose = held_out is not None
-    return Subject(f"runs/{EVIL}", model, train, held_out, chose, EVIL, EVIL, records=log)
+    streamed, chose = kind in STREAMED, held_out is not None
+    return Subject(f"runs/{EVIL}", model, train, held_out, chose, EVIL, EVIL, streamed, log)
 
 
 @cache

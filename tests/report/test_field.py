@@ -31,6 +31,16 @@ def test_contours_are_of_a_density_that_sums_to_one(
     assert "<script" not in picture
 
 
+def test_a_coarse_map_is_made_finer_by_a_spline_through_its_points(
+    plane: tuple[FittedScore, np.ndarray],
+) -> None:
+    model, x = plane
+    frame = frame_of(model, x, ["a", "b"])
+    masses = [found[1] for side in (9, 40) if (found := contours(model, frame, x, side, None, "c"))]
+    # log p of a Gaussian is quadratic, and so is the spline; sums over nine points are not exact.
+    assert masses[0] == pytest.approx(masses[1], abs=2e-3)
+
+
 def test_arrows_point_along_the_score(plane: tuple[FittedScore, np.ndarray]) -> None:
     model, x = plane
     frame = frame_of(model, x, ["a", "b"])

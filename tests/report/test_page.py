@@ -130,6 +130,7 @@ def test_a_page_says_what_is_good_and_bad_and_why_settings_are_so() -> None:
         ("images", ["Images of the data, by class", "4 training images with noise"]),
         ("signals", ["held-out rows with noise"]),
         ("colours", ["4 held-out images with noise"]),
+        ("wide", ["The first 24 of 30 columns", "training rows were looked at"]),
     ],
 )
 def test_each_kind_of_data_has_the_sections_that_it_needs(kind: str, sections: list[str]) -> None:
@@ -195,6 +196,38 @@ OUTSIDE = """
   .map(e => e.tagName + ' ' + e.className)
 """
 BLIND = "[...document.images].filter(i => !i.complete || !i.naturalWidth).length"
+#: Pictures that take up no room to speak of.
+TINY = """
+[...document.querySelectorAll('svg, img')].filter(e => e.getClientRects().length)
+  .map(e => e.getBoundingClientRect()).filter(r => r.width < 24 || r.height < 24).length
+"""
+#: Texts of one picture that lie over one another, by more than the room around their letters.
+OVERLAPPING = """
+[...document.querySelectorAll('svg')].flatMap(svg => {
+  const texts = [...svg.querySelectorAll('text')].filter(e => e.textContent.trim());
+  const boxes = texts.map(e => e.getBoundingClientRect());
+  return boxes.flatMap((a, i) => boxes.slice(i + 1).flatMap((b, j) => {
+    const width = Math.min(a.right, b.right) - Math.max(a.left, b.left);
+    const height = Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top);
+    return width > 1 && height > 0.3 * Math.min(a.height, b.height)
+      ? [texts[i].textContent + ' | ' + texts[i + 1 + j].textContent] : [];
+  }));
+})
+"""
+#: Characters that no font here has: they look like one that no font can have.
+GLYPHLESS = """
+(() => {
+  const canvas = document.createElement('canvas').getContext('2d', {willReadFrequently: true});
+  const looks = c => {
+    canvas.clearRect(0, 0, 40, 40);
+    canvas.font = '24px ' + getComputedStyle(document.body).fontFamily;
+    canvas.fillText(c, 4, 28);
+    return canvas.getImageData(0, 0, 40, 40).data.join();
+  };
+  const box = looks('\\u{10FFFF}');
+  return [...new Set(document.body.textContent)].filter(c => c.trim() && looks(c) === box);
+})()
+"""
 OPEN_ALL = "document.querySelectorAll('details').forEach(e => { e.open = true; })"
 
 
@@ -207,7 +240,13 @@ def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
         yield started
 
 
-@pytest.mark.parametrize("kind", ["table", "plane", "images"])
+QUICKLY = ("table", "plane", "images")
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [*QUICKLY, *(pytest.param(k, marks=pytest.mark.slow) for k in KINDS if k not in QUICKLY)],
+)
 def test_a_browser_shows_the_page_on_a_desk_and_on_a_phone_by_day_and_by_night(
     chromium: Browser, tmp_path: Path, kind: str
 ) -> None:
@@ -223,6 +262,9 @@ def test_a_browser_shows_the_page_on_a_desk_and_on_a_phone_by_day_and_by_night(
         assert chromium.value(FAINT) == []
         assert chromium.value(SMALLEST) >= 9.5
         assert chromium.value(BLIND) == 0
+        assert chromium.value(TINY) == 0
+        assert chromium.value(OVERLAPPING) == []
+        assert chromium.value(GLYPHLESS) == []
         assert chromium.requests() == []
         assert chromium.complaints() == []
         backgrounds.add(chromium.value("getComputedStyle(document.body).backgroundColor"))
@@ -237,7 +279,8 @@ def test_a_page_that_is_too_wide_too_faint_or_loads_something_is_caught(
     path.write_text(
         "<!doctype html><meta name=viewport content='width=device-width'><body>"
         "<p style='color:#999;font-size:8px'>faint</p><div style='width:900px'>wide</div>"
-        "<img src='there-is-none.png'><script>console.log('ran')</script>",
+        "<img src='there-is-none.png'><script>console.log('ran')</script>"
+        "<svg width=9 height=90><text y=20>one</text><text y=22>two</text></svg>&#x378;",
         encoding="utf-8",
     )
     chromium.open(path, PHONE)
@@ -247,5 +290,8 @@ def test_a_page_that_is_too_wide_too_faint_or_loads_something_is_caught(
     assert [text for text, _ in faint] == ["faint"]
     assert chromium.value(SMALLEST) == 8
     assert chromium.value(BLIND) == 1
+    assert chromium.value(TINY) == 2
+    assert chromium.value(OVERLAPPING) == ["one | two"]
+    assert chromium.value(GLYPHLESS) == ["\u0378"]
     assert [url.rpartition("/")[2] for url in chromium.requests()] == ["there-is-none.png"]
     assert len(chromium.complaints()) >= 1

@@ -83,7 +83,8 @@ def _of_columns(facts: Facts, words: str) -> list[Block]:
         rows.pair((names[i], names[j]), data[:, [i, j]], drawn[:, [i, j]], f"pair-{i}-{j}")
         for i, j in pairs
     ]
-    return [*blocks, Pictures([*map(Picture, double)]), _numbers(data, drawn, names)]
+    size = "large" if len(pairs) == 1 else "wide"
+    return [*blocks, Pictures([*map(Picture, double)], size), _numbers(data, drawn, names)]
 
 
 def _numbers(data: Array, samples: Array, names: Sequence[str]) -> Table:

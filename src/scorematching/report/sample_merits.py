@@ -92,11 +92,11 @@ def _classifier(facts: Facts) -> Merit:
         )
     accuracy, error = classifier_accuracy(facts.spaces["samples"], rows)
     reading = Reading.GOOD if accuracy <= 0.5 + 2 * error else Reading.FAIR
-    reading = Reading.POOR if accuracy > max(FAIR_ACCURACY, 0.5 + 2 * error) else reading
+    reading = Reading.POOR if accuracy > max(FAIR_ACCURACY + error, 0.5 + 2 * error) else reading
     verdict = {
         Reading.GOOD: f"It does no better than a coin at telling samples from {kind} rows.",
         Reading.FAIR: f"It tells some samples from {kind} rows.",
-        Reading.POOR: f"It tells most samples from {kind} rows: they are not yet alike.",
+        Reading.POOR: f"It can tell samples from {kind} rows: they are not yet alike.",
     }[reading]
     return Merit(
         "classifier_accuracy",
