@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import re
+import sys
 from importlib.metadata import version as installed_version
+from pathlib import Path
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))  # names.py, which lists the public names
 
 project = "scorematching"
 author = "The scorematching developers"
@@ -17,7 +22,8 @@ extensions = [
     "sphinx.ext.napoleon",
     "sphinx.ext.viewcode",
 ]
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "api/names.md"]
+myst_heading_anchors = 3
 
 apidoc_modules = [
     {
@@ -50,6 +56,28 @@ def escape_notation(
     lines[:] = "".join(parts).split("\n")
 
 
+def leave_out(
+    app: object, what: str, name: str, member: object, skip: bool, options: object
+) -> bool | None:
+    """Learned attributes and fields of named tuples: they stand in the docstring of the class."""
+    learned = isinstance(member, property) and name.endswith("_")
+    return True if learned or type(member).__name__ == "_tuplegetter" else None
+
+
+def write_names(app: object) -> None:
+    """The public names, for api.md to include."""
+    import names
+
+    path = HERE / "api" / "names.md"
+    path.parent.mkdir(exist_ok=True)
+    text = names.page()
+    if not path.is_file() or path.read_text(encoding="utf-8") != text:
+        path.write_text(text, encoding="utf-8")
+
+
 def setup(app: object) -> None:
     """Run before napoleon, which sees the docstring as it was written otherwise."""
-    app.connect("autodoc-process-docstring", escape_notation, priority=400)  # type: ignore[attr-defined]
+    connect = app.connect  # type: ignore[attr-defined]
+    connect("autodoc-process-docstring", escape_notation, priority=400)
+    connect("autodoc-skip-member", leave_out)
+    connect("builder-inited", write_names)

@@ -22,11 +22,14 @@ from scorematching.cli.examples import EXAMPLES
 TOP = Path(__file__).resolve().parents[1]
 TESTS = TOP / "tests"
 PACKAGE = TOP / "src" / "scorematching"
-ROOMS = {"": PACKAGE, **{room: TOP / room for room in ("benchmarks", "scripts", "examples")}}
+BESIDE = ("benchmarks", "scripts", "examples", "docs")
+ROOMS = {"": PACKAGE, **{room: TOP / room for room in BESIDE}}
 
 # Tests that mirror no source file, and why there is none.
 LISTED = {
     "test_house.py",  # the rules of the house
+    "docs/test_pages.py",  # the code in the pages
+    "docs/test_site.py",  # the site that Sphinx makes of them
     "benchmarks/test_protocol_digits.py",  # of benchmarks/protocols/, whose files they name
     "benchmarks/test_protocol_metrics.py",
     "benchmarks/test_protocol_tables.py",

@@ -11,7 +11,7 @@ tr A = E[vᵀAv]                                         Hutchinson          Hut
 tr A = tr(QᵀAQ) + E[wᵀAw]                              HutchPlusPlus       Meyer et al. 2021
 E ½‖s_θ − s‖²                                          esm                 Hyvärinen 2005
 E[tr ∂s_θ + ½‖s_θ‖²]                                   ism                 Hyvärinen 2005
-    + λ Σⱼ (∂ⱼs_θ,ⱼ)²                                                      Kingma & LeCun 2010
+E[ism + λ Σⱼ (∂ⱼs_θ,ⱼ)²]                               ism                 Kingma & LeCun 2010
 E[vᵀ∂s_θ v + ½(vᵀs_θ)²]                                ssm                 Song et al. 2019
 vᵀ(s₊ − s₋)/(2ε) + ½‖s̄‖²                               fd_ssm              Pang et al. 2020
 D_F(p‖q) = E_p ½‖∇log p − ∇log q‖²                     fisher_divergence   Hyvärinen 2005
@@ -25,7 +25,7 @@ x_t = α(t)x + σ(t)z                                    noise               Son
 x_t = (1−t)x + t z, u = E[z − x∣x_t]                   noise.StraightLine  Lipman et al. 2023
 x_t = √(1−t) x + √t z                                  noise.SquareRoot
 Φ(√(2d)(γ−1)+3γ) − Φ(√(2d)(γ−1)−3γ) ≈ ½                noise.advise        Song & Ermon 2020
-s = (E[x|x̃] − x̃)/σ²                                    noise.tweedie       Robbins 1956
+s = (E[x∣x̃] − x̃)/σ²                                    noise.tweedie       Robbins 1956
 x ← x + η s + √(2η) z                                  samplers.ula        Roberts & Tweedie 1996
 dx = [f x − g² s] dt + g dw̄                            samplers.           Anderson 1982,
                                                        reverse_sde         Song et al. 2021
@@ -36,12 +36,12 @@ x⁺ = (σ⁺/σ)x + α⁺∫e^{−(λ⁺−s)}D ds                      sampler
                                                        DPMSolver3M, UniPC  Zhao et al. 2023
 y⁺ = y + ρ(D−y) + √(σ⁺²−(1−ρ)²σ²) z                    samplers.           Jolicoeur-Martineau
                                                        ConsistentAnnealed  et al. 2020
-√(mean (e/(a + r max|v|))²) ≤ 1 a row                  samplers.           Dormand & Prince 1980,
+√(mean (e/(a + r max∣v∣))²) ≤ 1 a row                  samplers.           Dormand & Prince 1980,
                                                        adaptive_flow,      Jolicoeur-Martineau
                                                        adaptive_sde        et al. 2021
 min Σ E‖∫e^{−(λ′−s)}(D(s)−D(λ))ds‖²/σ′²                samplers.           Chen et al. 2024
                                                        optimised_grid
-s + w (s(·|c) − s)                                     samplers.Guided     Ho & Salimans 2022
+s + w (s(·∣c) − s)                                     samplers.Guided     Ho & Salimans 2022
 d log p_t/dt = −∇·(f x − ½g² s)                        likelihood          Chen et al. 2018
 Jᵀ(y − F(x))/σ_y² + s(x, σ) = 0, σ falling             inverse.            Blake & Zisserman 1987
                                                        map_estimate

@@ -49,7 +49,7 @@ class Constraints:
 
     @property
     def free_names(self) -> tuple[str, ...]:
-        """The names of φ: of the first θ that it is, ``= `` the others."""
+        """The names of φ: those of the θ that it is, an equals sign between them."""
         groups: list[list[str]] = [[] for _ in range(self.n_free)]
         for name, place in zip(self.names, self.place.tolist(), strict=True):
             if place >= 0:

@@ -33,10 +33,10 @@ class ExponentialFamilyDensity(DensityMixin, BaseEstimator):  # type: ignore[mis
     family : str or family, default="gaussian"
         ``"gaussian"``, ``"pairwise(0.5, 0.5)"``, ``"dirichlet"``, … of `spelling.FAMILIES`, made
         with the columns of X; or a member of `sm.families`.
-    domain : str or domain, default=None
+    domain : str or object, default=None
         ``"positive-orthant"``, ``"box(0, 1)"``, … or a member of `sm.domains`. None: where the
         family naturally lives.
-    weight : str or weight, default=None
+    weight : str or callable, default=None
         ``"min(x,3)"``, ``"x^2"``, ``"log(1+x)"``, … for a domain given in words. None: its own.
     fixed, tied : default=None
         Parameters by name, as in `sm.estimate`: ``{"eta[1]": 0.0}``, ``[("K[1,1]", "K[2,2]")]``.
