@@ -87,7 +87,8 @@ def printed(
 ) -> Iterator[tuple[Block, str]]:
     """Run the blocks of a page one after another, as one module; what each prints.
 
-    `given` has names that the page takes for granted, `instead` words of the page and what to run in their place, fewer steps for instance.
+    `given` has names that the page takes for granted; `instead` has words of the page and what to
+    run in their place, fewer steps for instance.
     """
     module = ModuleType("page")
     module.__dict__.update(given or {})

@@ -93,7 +93,7 @@ def rejection(
         if found < n and tried > 1e6 and found < WORST_ACCEPTANCE * tried:
             raise InvalidInput(
                 f"exact sampling accepts too few proposals: {found} of {tried}. "
-                "Langevin steps, sm.samplers.ula(model.score, x, step_size, n_steps), need none, but "
-                "do not keep to a boundary."
+                "Langevin steps, sm.samplers.ula(model.score, x, step_size, n_steps), take every "
+                "proposal, but do not keep to a boundary."
             )
     return torch.cat(kept)[:n]
