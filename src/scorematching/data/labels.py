@@ -122,7 +122,8 @@ def _as_text(name: str, cell: Any, row: int, origin: Origin) -> str:
     if isinstance(cell, str):
         return cell.strip()
     raise origin.error(
-        f"label {name!r} must hold text or whole numbers: got {cell!r} ({origin.place(row)})."
+        f"label {name!r} must hold text or whole numbers: got {cell!r} ({origin.place(row)}). "
+        "Store it as integers or as text."
     )
 
 
