@@ -28,12 +28,13 @@ class MLPSettings(_Section):
 
 
 class UNetSettings(_Section):
-    """`nets.UNet`."""
+    """`nets.UNet`, on images or signals."""
 
     type: Literal["UNet"] = "UNet"
     channels: Annotated[tuple[Channels, ...], Field(min_length=1, max_length=6)] = (32, 64)
     dropout: Probability = 0.1
     patch: Annotated[int, Field(ge=1, le=8)] = 1
+    attention: bool = True
 
 
 class OwnNetSettings(_Section):

@@ -28,13 +28,19 @@ MEMBER_STEPS = 8200
 IMAGE_STEPS = 1500
 FEW_ROWS = 50
 CONDITION_DROPOUT = 0.1
+SHORTEST_SIGNAL = 16
+COARSEST = 12
 
 
 def choose(data: Dataset | Stream, own_net: str | None = None) -> Choice:
     """Settings for a data set; own_net names a network of the user's, used in place of ours."""
     event = data.schema.event
-    images = len(event) == 3 and SMALLEST_IMAGE <= min(event[1:]) <= max(event[1:]) <= LARGEST_IMAGE
-    chosen = _for_images(data, own_net) if images else _for_rows(data, own_net)
+    if len(event) == 3 and SMALLEST_IMAGE <= min(event[1:]) <= max(event[1:]) <= LARGEST_IMAGE:
+        chosen = _for_images(data, own_net)
+    elif len(event) == 2 and event[1] >= max(SHORTEST_SIGNAL, 4 * event[0]):
+        chosen = _for_signals(data, own_net)
+    else:
+        chosen = _for_rows(data, own_net)
     return _with_dropout(chosen, own_net) if conditional(data) else chosen
 
 
@@ -167,6 +173,40 @@ def _image_sampling(*, labelled: bool, reasons: dict[str, str]) -> SampleSetting
     reasons["sampling.stochastic"] = "true: noise mends what the network gets wrong"
     reasons["sampling.n_evaluations"] = "32: with noise, steps have to be shorter"
     return SampleSettings(n_evaluations=32, sigma_min=0.12, sigma_max=20.0)
+
+
+def _for_signals(data: Dataset | Stream, own_net: str | None) -> Choice:
+    n, (count, length) = data.n, data.schema.event
+    halvings = max(1, min(5, round(math.log2(length / COARSEST))))
+    channels = tuple(min(32 * 2**level, 128) for level in range(halvings + 1))
+    dropout = 0.15 if n < 5000 else 0.1
+    reasons = {
+        "net": f"U-Net: {count} signals a row along {length} positions"
+        if count > 1
+        else f"U-Net: signals of {length} positions",
+        "net.channels": f"{channels}: {len(channels)} resolutions down to about "
+        f"{math.ceil(length / 2**halvings)} positions",
+        "net.dropout": f"{dropout:g}: {n} signals; fewer need more, to keep from copying",
+        "training.max_steps": f"{IMAGE_STEPS}: a few minutes at 64 positions on one core; raise it "
+        "for more",
+        "validation_fraction": "0: with so few steps all signals are of use",
+        "likelihood.exact_up_to": "32: above, the exact trace costs more than the 16 probes",
+        "noise": "0.01 to 20, where the numbers of a row have unit variance",
+    }
+    net = UNetSettings(channels=channels, dropout=dropout)
+    return Choice(
+        Configuration(
+            net=_own(own_net, net, reasons),
+            noise=NoiseSettings(sigma_min=0.01, sigma_max=20.0, log_mean=-0.8, log_std=1.2),
+            training=TrainSettings(
+                max_steps=IMAGE_STEPS, batch_size=128, learning_rate=2e-3, clip_norm=2.0
+            ),
+            sampling=SampleSettings(n_evaluations=40, sigma_min=0.02, sigma_max=20.0),
+            likelihood=LikelihoodSettings(n_steps=16, exact_up_to=32),
+            validation_fraction=0.0,
+        ),
+        reasons,
+    )
 
 
 def _resolutions(side: int) -> tuple[int, tuple[int, ...]]:

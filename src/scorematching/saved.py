@@ -73,10 +73,10 @@ def build_net(configuration: Configuration, schema: Schema) -> nn.Module:
                 )
             )
         elif isinstance(settings, UNetSettings):
-            if len(event) != 3:
+            if len(event) not in (2, 3):
                 raise InvalidInput(
-                    f"a U-Net takes images of shape (C, H, W): got rows of shape {event}. "
-                    "Use the ResidualMLP."
+                    "a U-Net takes images of shape (C, H, W) or signals of shape (C, L): got rows "
+                    f"of shape {event}. Use the ResidualMLP."
                 )
             members.append(
                 UNet(
@@ -85,6 +85,8 @@ def build_net(configuration: Configuration, schema: Schema) -> nn.Module:
                     settings.channels,
                     settings.dropout,
                     patch=settings.patch,
+                    attention=settings.attention,
+                    rank=len(event) - 1,
                     **given,
                 )
             )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from scorematching.errors import InvalidInput
 from scorematching.nets import UNet
@@ -14,11 +16,10 @@ from scorematching.random import forked, normal, seeded
 F64 = torch.float64
 
 
-def stirred(*arguments: object, dropout: float = 0.0, n_classes: int = 0, patch: int = 1) -> UNet:
+def stirred(*arguments: Any, **options: Any) -> UNet:
     """A net in float64 whose weights are all away from zero."""
-    options = {"dropout": dropout, "n_classes": n_classes, "patch": patch}
     with forked("stirred"):
-        net = UNet(*arguments, **options).double()  # type: ignore[arg-type]
+        net = UNet(*arguments, **{"dropout": 0.0, **options}).double()
     with torch.no_grad():
         for name, each in net.named_parameters():
             each.add_(0.05 * normal(tuple(each.shape), each, seeded("stirred", name)))
@@ -88,7 +89,7 @@ def test_a_patch_s_pixels_come_back_to_where_they_were() -> None:
 
 def test_attention_is_the_softmax_average_over_positions() -> None:
     with forked("attention"):
-        module = _Attention(8).double()
+        module = _Attention(2, 8).double()
     with torch.no_grad():
         module.outlet.weight.copy_(torch.eye(8)[:, :, None, None])
     hidden = normal((2, 8, 2, 3), torch.zeros((), dtype=F64), seeded("hidden"))
@@ -163,3 +164,102 @@ def test_channels_that_cannot_be_normalised_in_groups_are_refused(
 def test_a_patch_of_no_pixels_is_refused() -> None:
     with pytest.raises(InvalidInput, match="patch must be an integer of at least 1: got 0"):
         UNet(1, 1, (8,), patch=0)
+
+
+@pytest.mark.parametrize(
+    ("size", "channels", "patch"),
+    [((1, 16), (8, 16), 1), ((3, 21), (8, 8, 8), 1), ((2, 3), (8, 8, 8), 1), ((1, 30), (8, 8), 4)],
+)
+def test_signals_keep_their_size_and_begin_at_zero(
+    size: tuple[int, int], channels: tuple[int, ...], patch: int
+) -> None:
+    x, log_sigma = inputs(2, *size)
+    both = torch.cat([x, x], 1)
+    with forked("zero"):
+        fresh = UNet(2 * size[0], size[0], channels, patch=patch, rank=1).double()
+    assert torch.equal(fresh(both, log_sigma), torch.zeros_like(x))
+    net = stirred(2 * size[0], size[0], channels, patch=patch, rank=1)
+    out = net(both, log_sigma)
+    assert out.shape == x.shape
+    assert bool((out != 0).all())
+    torch.testing.assert_close(net.train()(both, log_sigma), out)
+
+
+def test_a_signal_is_an_image_of_one_row_but_for_the_row_it_is_in() -> None:
+    """With the middle row of every kernel, an image of height 1 and one resolution is a signal.
+
+    The map of the rows, which a signal has not, is given no weight.
+    """
+    line, plane = stirred(2, 2, (8,), rank=1), stirred(2, 2, (8,), rank=2)
+    state = {}
+    for name, each in plane.state_dict().items():
+        ours = line.state_dict()[name]
+        if each.ndim == ours.ndim:
+            state[name] = ours
+            continue
+        state[name] = torch.zeros_like(each)
+        width = each.shape[2] // 2
+        if name == "inlet.weight":  # values, the row, the column
+            state[name][:, :2, width], state[name][:, 3:, width] = ours[:, :2], ours[:, 2:]
+        else:
+            state[name][:, :, width] = ours
+    plane.load_state_dict(state)
+    x, log_sigma = inputs(2, 2, 12)
+    torch.testing.assert_close(plane(x[:, :, None], log_sigma)[:, :, 0], line(x, log_sigma))
+
+
+@pytest.mark.parametrize("attention", [True, False])
+def test_derivatives_of_signals_are_those_of_finite_differences(attention: bool) -> None:
+    net = stirred(1, 1, (8, 8), rank=1, attention=attention)
+    x, log_sigma = inputs(1, 1, 5)
+    x.requires_grad_()
+    for training in (False, True):
+        net.train(training)
+        assert torch.autograd.gradcheck(lambda v: net(v, log_sigma), x)
+        assert torch.autograd.gradgradcheck(lambda v: net(v, log_sigma), x)
+
+
+@pytest.mark.parametrize("shape", [(2, 2, 9), (2, 2, 5, 6)])
+def test_forward_mode_agrees_with_all_that_can_be_given(shape: tuple[int, ...]) -> None:
+    """Classes, conditions and rows that are told nothing, on the line and in the plane."""
+    net = stirred(2, 2, (8, 8), rank=len(shape) - 2, n_classes=2, n_conditions=3, droppable=True)
+    x, log_sigma = inputs(*shape)
+    condition = torch.tensor([[0.5, -1.0, 2.0], [torch.nan] * 3], dtype=F64)
+    given = (torch.tensor([1, -1]), condition)
+    u, v = (normal(tuple(x.shape), x, seeded(name)) for name in "uv")
+    _, forward = torch.func.jvp(lambda y: net(y, log_sigma, *given), (x,), (u,))
+    _, pull = torch.func.vjp(lambda y: net(y, log_sigma, *given), x)
+    torch.testing.assert_close((v * forward).sum(), (pull(v)[0] * u).sum())
+    told = net(x, log_sigma, given[0], condition.nan_to_num(0.0))
+    assert torch.equal(net(x, log_sigma, *given)[0], told[0])
+    assert not torch.allclose(net(x, log_sigma, *given)[1], told[1])
+
+
+def test_without_attention_the_rest_is_the_same() -> None:
+    """As with attention whose output layer has no weight; and that weight makes a difference."""
+    x, log_sigma = inputs(2, 1, 16)
+    with_it, without = (stirred(1, 1, (8, 8), rank=1, attention=each) for each in (True, False))
+    before = with_it(x, log_sigma)
+    for each in with_it.attention.outlet.parameters():
+        nn.init.zeros_(each)
+    kept = {k: v for k, v in with_it.state_dict().items() if not k.startswith("attention")}
+    without.load_state_dict(kept)
+    torch.testing.assert_close(without(x, log_sigma), with_it(x, log_sigma))
+    assert not torch.allclose(before, with_it(x, log_sigma))
+
+
+def test_names_of_weights_are_those_that_models_were_saved_with() -> None:
+    """Of images, with one resolution and two; a signal's are the same."""
+    names = set(UNet(1, 1, (8, 8)).state_dict())
+    for part in ("inlet", "down.0.shrink", "up.0.grow.0", "attention.inlet", "outlet"):
+        assert {f"{part}.weight", f"{part}.bias"} <= names
+    assert "middle_in.first_norm.weight" in names
+    assert "down.0.block.modulation.weight" in names
+    assert set(UNet(1, 1, (8, 8), rank=1).state_dict()) == names
+    assert len(names) == 62
+
+
+def test_positions_on_one_axis_or_two_and_no_other() -> None:
+    for rank in (0, 3):
+        with pytest.raises(InvalidInput, match="signals of one axis or images of two"):
+            UNet(1, 1, (8,), rank=rank)

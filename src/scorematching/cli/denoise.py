@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from scorematching.cli import options, runs
+from scorematching.cli import options, parsing, runs
 from scorematching.cli.session import Messages
 
 EPILOG = (
@@ -41,6 +41,7 @@ def denoise(
             rich_help_panel=options.DATA_PANEL,
         ),
     ] = None,
+    condition: options.Condition = None,
     device: options.Device = "cpu",
     out: Annotated[
         Path,
@@ -67,7 +68,7 @@ def denoise(
     with messages.warnings_noted():
         from dataclasses import replace
 
-        from scorematching.cli.loglik import check_labels
+        from scorematching.cli.loglik import check_condition, check_labels
         from scorematching.data import check_writable, read, write
         from scorematching.data.noisy import noisy
         from scorematching.preprocessing import level_of
@@ -79,12 +80,14 @@ def denoise(
         for note in rows.notes:
             messages.note(note)
         check_labels(model, rows, data, label)
+        given = None if condition is None else parsing.condition(condition)
+        check_condition(model, rows, data, given)
         messages.say("denoising", f"{rows.n:,} rows of {data}, noise of level {sigma:g}, by {run}")
         start = perf_counter()
-        clean = model.denoise(rows, sigma, labels=label)
+        clean = model.denoise(rows, sigma, labels=label, condition=given)
         seconds = perf_counter() - start
         schema = model.schema if rows.labels is not None else replace(model.schema, label=None)
-        write(out, clean, schema, rows.labels, overwrite=overwrite)
+        write(out, clean, schema, rows.labels, rows.condition, overwrite=overwrite)
     messages.say("wrote", f"{out}: {rows.n:,} rows in {seconds:.1f} s")
     where = {"command": "denoise", "run": str(run), "data": data, "out": str(out)}
     messages.result(

@@ -24,6 +24,8 @@ def described(data: Dataset | Stream) -> str:
         text = f"{data.n:,} rows of shape {schema.event}"
     if schema.label is not None:
         text += f"; label {schema.label.name!r} of {_counted(len(schema.label.classes), 'class')}"
+    if schema.condition:
+        text += f"; given {_listed(schema.condition)}"
     return text
 
 

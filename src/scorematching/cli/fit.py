@@ -16,8 +16,8 @@ EPILOG = (
     "Example: scorematching fit wine.csv --out runs/red --drop id --positive alcohol "
     "--bounds pH=0:14 --time-limit 120\n\n"
     "Keys of --json: command, run, dry_run, resumed, data (name, rows, sha256), event (shape of a "
-    "row), columns, label, classes, seed, device, configuration, reasons, parameters, notes, next "
-    "(a command); and, unless --dry-run: steps, seconds, held_out (rows, mean, std_error of the "
+    "row), columns, label, condition, classes, seed, device, configuration, reasons, parameters, "
+    "notes, next (a command); and, unless --dry-run: steps, seconds, held_out (rows, mean, std_error of the "
     "log-density in nats; or null), report (the page's path, or null)."
 )
 
@@ -63,6 +63,15 @@ def fit(
             metavar="NAME=LOW:HIGH",
             help="A column between LOW and HIGH, and so in samples; either may be left empty. "
             "May be repeated.",
+            rich_help_panel=options.DATA_PANEL,
+        ),
+    ] = None,
+    condition: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME,…",
+            help="Columns of numbers that are given, not modelled: the model is of the others, "
+            "given them. For .npz: c.",
             rich_help_panel=options.DATA_PANEL,
         ),
     ] = None,
@@ -184,6 +193,7 @@ def fit(
         "label": label,
         "positive": None if positive is None else parsing.names("--positive", positive),
         "bounds": None if bounds is None else parsing.bounds(bounds),
+        "condition": None if condition is None else parsing.names("--condition", condition),
         "validation_data": validation_data,
         "stream": stream,
         "seed": seed,

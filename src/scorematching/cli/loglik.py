@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from scorematching.cli import options, runs
+from scorematching.cli import options, parsing, runs
 from scorematching.cli.progress import tracked
 from scorematching.cli.session import Messages
 from scorematching.errors import Diverged, InvalidInput
@@ -46,6 +46,7 @@ def loglik(
             rich_help_panel=options.DATA_PANEL,
         ),
     ] = None,
+    condition: options.Condition = None,
     device: options.Device = "cpu",
     out: Annotated[
         Path,
@@ -80,9 +81,11 @@ def loglik(
         for note in rows.notes:
             messages.note(note)
         check_labels(model, rows, data, label)
+        given = None if condition is None else parsing.condition(condition)
+        check_condition(model, rows, data, given)
         messages.say("computing", f"log-densities of {rows.n:,} rows of {data} under {run}")
         start = perf_counter()
-        result = _in_parts(model, rows, label, quiet=quiet)
+        result = _in_parts(model, rows, label, given, quiet=quiet)
         seconds = perf_counter() - start
         summary = summarised(result, run)
         columns = {
@@ -109,7 +112,12 @@ def loglik(
 
 
 def _in_parts(
-    model: FittedScore, rows: Dataset, label: str | None, *, quiet: bool
+    model: FittedScore,
+    rows: Dataset,
+    label: str | None,
+    given: dict[str, float] | None,
+    *,
+    quiet: bool,
 ) -> FlowLogDensity:
     """The log-densities, a part of the rows at a time: none depends on the other rows."""
     import numpy as np
@@ -120,7 +128,9 @@ def _in_parts(
 
     index = np.split(np.arange(rows.n), range(PART, rows.n, PART))
     found = [
-        model.flow_log_density(subset(rows, part), labels=label, step_doubling=True)
+        model.flow_log_density(
+            subset(rows, part), labels=label, condition=given, step_doubling=True
+        )
         for part in tracked(index, "computing", quiet=quiet)
     ]
 
@@ -179,6 +189,25 @@ def check_labels(model: FittedScore, rows: Dataset, data: str, label: str | None
     elif rows.labels is not None and label is not None:
         raise InvalidInput(
             f"{data}: the rows carry the label {wanted.name!r} themselves: leave --label out."
+        )
+
+
+def check_condition(
+    model: FittedScore, rows: Dataset, data: str, given: dict[str, float] | None
+) -> None:
+    """Raise InvalidInput unless there is a condition a row exactly where the model needs one."""
+    wanted = ", ".join(map(repr, model.schema.condition))
+    if not wanted:
+        if given is not None:
+            raise InvalidInput("--condition: the model was fitted without one. Leave it out.")
+    elif rows.condition is None and given is None:
+        raise InvalidInput(
+            f"{data}: the model was fitted with the condition {wanted}, and the rows have none. "
+            "Add it to them, or give one for all by --condition NAME=NUMBER,…."
+        )
+    elif rows.condition is not None and given is not None:
+        raise InvalidInput(
+            f"{data}: the rows carry the condition {wanted} themselves: leave --condition out."
         )
 
 

@@ -31,6 +31,15 @@ Run = Annotated[
     Path,
     typer.Argument(metavar="RUN", help="The folder of a finished fit.", show_default=False),
 ]
+Condition = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--condition",
+        metavar="NAME=NUMBER,…",
+        help="What is given of all rows, for a model fitted with --condition.",
+        rich_help_panel=DATA_PANEL,
+    ),
+]
 Device = Annotated[
     str,
     typer.Option(

@@ -64,6 +64,31 @@ def bounds(texts: Sequence[str]) -> dict[str, tuple[float | None, float | None]]
     return found
 
 
+def condition(texts: Sequence[str]) -> dict[str, float]:
+    """NAME=NUMBER, separated by commas or given one an option.
+
+    Raises
+    ------
+    InvalidInput
+        The text has another form, a number cannot be read, or a name comes twice.
+    """
+    found: dict[str, float] = {}
+    for part in names("--condition", texts):
+        name, equals, number = (each.strip() for each in part.rpartition("="))
+        try:
+            value = float(number)
+        except ValueError:
+            value = math.nan
+        if not (equals and name) or not math.isfinite(value):
+            raise InvalidInput(
+                f"--condition must be NAME=NUMBER,…: got {part!r}. For instance alcohol=12,pH=3.2."
+            )
+        if name in found:
+            raise InvalidInput(f"--condition names {name!r} twice.")
+        found[name] = value
+    return found
+
+
 def _end(text: str, whole: str) -> float | None:
     if not text.strip():
         return None

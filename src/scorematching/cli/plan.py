@@ -125,6 +125,7 @@ class Plan:
             "event": list(schema.event),
             "columns": columns,
             "label": None if schema.label is None else schema.label.name,
+            "condition": list(schema.condition) or None,
             "classes": None if schema.label is None else list(schema.label.classes),
             "seed": settings.options.seed,
             "device": self.device,
@@ -233,6 +234,7 @@ def rows_of(source: str, options: Options) -> tuple[Dataset | Stream, Dataset | 
         label=options.label,
         positive=options.positive or (),
         bounds=options.bounds,
+        condition=options.condition or (),
     )
     if options.validation_data is None:
         return data, None, reason

@@ -5,23 +5,28 @@ from __future__ import annotations
 import math
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from scorematching.cli import options, runs
+from scorematching.cli import options, parsing, runs
 from scorematching.cli.progress import spinning
 from scorematching.cli.session import Messages
 from scorematching.errors import InvalidInput
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from scorematching.fitted import FittedScore
 
 EPILOG = (
     "Example: scorematching sample runs/wine -n 1000 --out samples.csv\n\n"
     "Example: scorematching sample runs/digits -n 100 --label 7 --seed 1 --out sevens\n\n"
+    "Example: scorematching sample runs/white --condition alcohol=12,pH=3.2 --out strong.csv\n\n"
     "Keys of --json: command, run, out, n (rows written), asked (rows asked for), seed, label, "
-    "evaluations (of the network, a row), seconds, notes."
+    "condition (a map), condition_file, guidance, evaluations (of the network, a row), seconds, "
+    "notes."
 )
 
 
@@ -29,9 +34,14 @@ def sample(
     run: options.Run,
     *,
     n: Annotated[
-        int,
-        typer.Option("-n", min=1, help="Rows.", rich_help_panel=options.DRAWING_PANEL),
-    ] = 1000,
+        int | None,
+        typer.Option(
+            "-n",
+            min=1,
+            help="Rows. Default: 1000, or as many as --condition-file has.",
+            rich_help_panel=options.DRAWING_PANEL,
+        ),
+    ] = None,
     seed: Annotated[
         int,
         typer.Option(
@@ -48,6 +58,25 @@ def sample(
             rich_help_panel=options.DRAWING_PANEL,
         ),
     ] = None,
+    condition: options.Condition = None,
+    condition_file: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="A table with the columns of the condition: a row of FILE is given of each row "
+            "that is drawn, or its one row of all.",
+            rich_help_panel=options.DRAWING_PANEL,
+        ),
+    ] = None,
+    guidance: Annotated[
+        float,
+        typer.Option(
+            metavar="W",
+            help="The guidance scale: 1 draws given class and condition, more exaggerates what "
+            "sets them apart, 0 draws rows of which nothing is known.",
+            rich_help_panel=options.DRAWING_PANEL,
+        ),
+    ] = 1.0,
     evaluations: Annotated[
         int | None,
         typer.Option(
@@ -86,19 +115,28 @@ def sample(
         model = runs.loaded(run, device)
         check_writable(out, model.schema, overwrite)
         _check_labels(model, out, label)
+        numbers = None if condition is None else parsing.condition(condition)
+        given: Any = numbers
+        if condition_file is not None:
+            given = _given(model, condition_file, condition)
+            n = len(given) if n is None else n
+        n = 1000 if n is None else n
         _check_memory(model, n)
         model = _with_evaluations(model, evaluations)
         used = model.configuration.sampling.n_evaluations
         of = "" if label is None else f" of class {label!r}"
+        of += "" if numbers is None else f" given {', '.join(condition or ())}"
+        of += "" if condition_file is None else f" given those of {condition_file}"
+        of += "" if guidance == 1 else f", guidance {guidance:g}"
         messages.say(
             "drawing",
             f"{n:,} rows{of} from {run}, {used} evaluations each, seed {seed}, device {device}",
         )
         start = perf_counter()
         with spinning("drawing", quiet=quiet):
-            rows = model.sample(n, seed=seed, labels=label)
+            rows = model.sample(n, seed=seed, labels=label, condition=given, guidance=guidance)
         seconds = perf_counter() - start
-        write(out, rows.values, rows.schema, rows.labels, overwrite=overwrite)
+        write(out, rows.values, rows.schema, rows.labels, rows.condition, overwrite=overwrite)
     messages.say("wrote", f"{out}: {rows.n:,} rows in {seconds:.1f} s")
     messages.result(
         {
@@ -109,11 +147,32 @@ def sample(
             "asked": n,
             "seed": seed,
             "label": label,
+            "condition": numbers,
+            "condition_file": condition_file,
+            "guidance": guidance,
             "evaluations": used,
             "seconds": seconds,
             "notes": messages.notes,
         }
     )
+
+
+def _given(model: FittedScore, file: str, condition: list[str] | None) -> NDArray[np.float64]:
+    """The rows of a table that are given of samples, ``(n, k)``.
+
+    Raises
+    ------
+    InvalidInput
+        The model is not given any, they are given twice, or the file lacks a column.
+    """
+    from scorematching.data import read
+    from scorematching.data.schema import only_condition
+
+    if condition is not None:
+        raise InvalidInput("--condition and --condition-file say the same thing: leave one out.")
+    if not model.schema.condition:
+        raise InvalidInput(f"--condition-file {file}: the model was fitted without a condition.")
+    return read(file, like=only_condition(model.schema)).values
 
 
 def _with_evaluations(model: FittedScore, evaluations: int | None) -> FittedScore:

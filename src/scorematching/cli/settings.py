@@ -33,6 +33,7 @@ class Options(_Part):
     label: str | None = None
     positive: list[str] | None = None
     bounds: dict[str, tuple[float | None, float | None]] | None = None
+    condition: list[str] | None = None
     validation_data: str | None = None
     stream: bool | None = None
     seed: int = 0
@@ -70,6 +71,8 @@ def source_of(name: str, data: Dataset | Stream) -> Source:
     digest.update(data.values.tobytes())
     if data.labels is not None:
         digest.update(data.labels.tobytes())
+    if data.condition is not None:
+        digest.update(data.condition.tobytes())
     return Source(name=printable(name), rows=data.n, sha256=digest.hexdigest())
 
 

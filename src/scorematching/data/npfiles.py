@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import zipfile
 import zlib
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -12,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scorematching.data.arrays import from_array
+from scorematching.data.conditions import condition_like, conditioned
 from scorematching.data.dataset import MAX_BYTES, Dataset
 from scorematching.data.origin import Origin, regular_file
 from scorematching.data.schema import ARRAY_DTYPES, ArraySchema, ImageSchema
@@ -24,10 +27,11 @@ def read_npy(
     path: str | Path,
     *,
     label: str | None = None,
+    condition: Sequence[str] = (),
     like: ArraySchema | ImageSchema | None = None,
     max_bytes: int = MAX_BYTES,
 ) -> Dataset:
-    """Rows of an NPY file, or of an NPZ file with one array, or with ``x`` and labels ``y``.
+    """Rows of an NPY file, or of an NPZ file with one array, or ``x`` and labels ``y`` or ``c``.
 
     Parameters
     ----------
@@ -35,8 +39,10 @@ def read_npy(
         A file that ends in .npy or .npz.
     label
         ``"y"`` to condition on the labels of an NPZ file.
+    condition
+        ``["c"]`` for the numbers c ``(n, k)`` of an NPZ file, which are given of its rows.
     like
-        The schema of a fitted model; labels are read if the schema has them and the file too.
+        The schema of a fitted model; labels and condition are read if it has them and the file too.
     max_bytes
         Largest decoded size.
 
@@ -53,9 +59,11 @@ def read_npy(
         if path.suffix.lower() == ".npy":
             if label is not None:
                 raise origin.error(f"an NPY file has no labels: label={label!r} has no effect.")
+            if condition:
+                raise origin.error("an NPY file has no condition: put x and c into an NPZ file.")
             with path.open("rb") as file:
                 return from_array(read_member(file, origin, max_bytes), like=like, origin=origin)
-        return _read_npz(path, origin, label, like, max_bytes)
+        return _read_npz(path, origin, label, tuple(condition), like, max_bytes)
     except (OSError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
         raise origin.error(f"damaged, or not what its ending says: {error}") from error
 
@@ -64,21 +72,28 @@ def _read_npz(
     path: Path,
     origin: Origin,
     label: str | None,
+    condition: tuple[str, ...],
     like: ArraySchema | ImageSchema | None,
     max_bytes: int,
 ) -> Dataset:
     with zipfile.ZipFile(path) as archive:
         names = [info.filename.removesuffix(".npy") for info in archive.infolist()]
-        if len(set(names)) < len(names) or not (len(names) == 1 or set(names) == {"x", "y"}):
+        several = "x" in names and set(names) <= {"x", "y", "c"}
+        if len(set(names)) < len(names) or not (len(names) == 1 or several):
             raise origin.error(
-                "an NPZ file must hold one array, or x and its labels y: got "
+                "an NPZ file must hold one array, or x, its labels y and its condition c: got "
                 f"{', '.join(repr(name) for name in names[:12]) or 'none'}. "
                 "Save what you want to model: numpy.savez(file, x=x, y=labels)."
             )
         if label is not None and (label != "y" or "y" not in names):
             there = "'y' is" if "y" in names else "there are no"
             raise origin.error(f"label={label!r}: {there} the labels of this file.")
-        main = "x" if len(names) == 2 else names[0]
+        if condition and (condition != ("c",) or "c" not in names):
+            there = "'c' is" if "c" in names else "there is no"
+            raise origin.error(
+                f"condition={list(condition)!r}: {there} the condition of this file."
+            )
+        main = "x" if len(names) > 1 else names[0]
         with archive.open(f"{main}.npy" if f"{main}.npy" in archive.namelist() else main) as file:
             x = read_member(file, Origin(f"{path}[{main}]"), max_bytes)
         labelled = label is not None or (like is not None and like.label is not None)
@@ -86,9 +101,21 @@ def _read_npz(
         if labelled and "y" in names:
             with archive.open("y.npy" if "y.npy" in archive.namelist() else "y") as file:
                 y = read_member(file, Origin(f"{path}[y]"), max_bytes - x.nbytes, text=True)
+        given = None
+        if "c" in names and (condition or (like is not None and like.condition)):
+            with archive.open("c.npy" if "c.npy" in archive.namelist() else "c") as file:
+                given = read_member(file, Origin(f"{path}[c]"), max_bytes - x.nbytes)
     data = from_array(x, y, like=like, label=label or "y", origin=origin)
+    if given is not None and like is not None:
+        numbers = condition_like(like, given, data.n)
+        schema = replace(data.schema, condition=like.condition)
+        data = replace(data, schema=schema, condition=numbers)
+    elif given is not None:
+        data = conditioned(data, given)
     if "y" in names and y is None and like is None:
         data = data.with_notes("the file has labels y, which are not used: label='y' uses them.")
+    if "c" in names and given is None and like is None:
+        data = data.with_notes("the file has numbers c, which are not used: condition=['c'] does.")
     return data
 
 

@@ -232,6 +232,13 @@ def without_condition(schema: AnySchema) -> AnySchema:
     return replace(schema, condition=())
 
 
+def only_condition(schema: Schema) -> TableSchema:
+    """The table of what is given of rows of a schema."""
+    if isinstance(schema, TableSchema):
+        return TableSchema(schema.given)
+    return TableSchema(tuple(Column(name, Kind.REAL) for name in schema.condition))
+
+
 def _condition_to_json(condition: tuple[str, ...]) -> dict[str, Any]:
     """Nothing where there is no condition: as schemas were written before there were any."""
     return {CONDITION: list(condition)} if condition else {}
@@ -255,6 +262,7 @@ __all__ = [
     "Layout",
     "Schema",
     "TableSchema",
+    "only_condition",
     "schema_from_json",
     "without_condition",
 ]

@@ -37,7 +37,7 @@ def read(
         A .csv, .tsv, .parquet, .feather, .arrow, .npy or .npz file; a folder of PNG or JPEG
         images; or ``builtin:NAME``.
     columns, drop, positive, bounds, condition
-        For tables: see `read_table`.
+        For tables: see `read_table`. condition is ``["c"]`` for an NPZ file with numbers c.
     label
         The label column of a table; ``"y"`` for an NPZ file with labels; any name for the classes
         that are the subfolders of a folder of images; ``"target"`` for a built-in set.
@@ -54,6 +54,8 @@ def read(
     table_options = {"columns": columns, "drop": drop, "positive": positive, "bounds": bounds}
     table_options |= {"condition": condition}
     given = [name for name, value in table_options.items() if value]
+    if Path(source).suffix.lower() == ".npz":
+        given = [name for name in given if name != "condition"]
     if isinstance(source, str) and source.startswith(PREFIX):
         return builtin(
             source.removeprefix(PREFIX),
@@ -86,7 +88,7 @@ def read(
         return read_images(path, label=label, like=like, max_bytes=max_bytes)
     if isinstance(like, TableSchema):
         raise _mismatch(path, "an array", like)
-    return read_npy(path, label=label, like=like, max_bytes=max_bytes)
+    return read_npy(path, label=label, condition=condition, like=like, max_bytes=max_bytes)
 
 
 def _check_known(path: Path, ending: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from markupsafe import Markup
 from numpy.typing import NDArray
 
 from scorematching.data import Dataset, TableSchema
@@ -29,6 +30,7 @@ Array = NDArray[np.float64]
 
 MOST_MARGINALS = 24
 MOST_COLUMNS = 200  # in the table
+MOST_SIGNALS = 4  # of a row, to be drawn each for itself
 SIGNAL = 12  # from so many numbers on, the rows of an array are drawn as lines as well
 SHEET = {16: 60, 32: 50, 64: 30, 128: 20}  # pixels of the longer side → images of a sheet
 FEWEST = 12
@@ -69,8 +71,7 @@ def _of_columns(facts: Facts, words: str) -> list[Block]:
     some = f" The first {len(first)} of {d} columns:" if len(first) < d else ""
     blocks: list[Block] = [Words(f"{words} Lines are data, filled areas are samples.{some}")]
     if d >= SIGNAL and not isinstance(facts.subject.model.schema, TableSchema):
-        signals = [lines(data, "data", "lines-data"), lines(drawn, "samples", "lines-samples")]
-        blocks.append(Pictures([*map(Picture, signals)]))
+        blocks.append(Pictures([*map(Picture, _signals(facts, data, drawn))]))
     single = [
         rows.marginal(names[j], data[:, j], drawn[:, j], whole=whole[j], key=f"marginal-{j}")
         for j in first
@@ -85,6 +86,20 @@ def _of_columns(facts: Facts, words: str) -> list[Block]:
     ]
     size = "large" if len(pairs) == 1 else "wide"
     return [*blocks, Pictures([*map(Picture, double)], size), _numbers(data, drawn, names)]
+
+
+def _signals(facts: Facts, data: Array, drawn: Array) -> list[Markup]:
+    """Rows as lines; those that hold several signals, one signal after the other."""
+    event = facts.subject.model.schema.event
+    count = event[0] if len(event) == 2 and event[0] <= MOST_SIGNALS else 1
+    found = []
+    for k in range(count):
+        of = f", signal {k + 1} of {count}" if count > 1 else ""
+        key = f"-{k}" if count > 1 else ""
+        for rows_, what in ((data, "data"), (drawn, "samples")):
+            part = np.split(rows_, count, axis=1)[k]
+            found.append(lines(part, what, f"lines-{what}{key}", of))
+    return found
 
 
 def _numbers(data: Array, samples: Array, names: Sequence[str]) -> Table:
