@@ -61,7 +61,11 @@ def test_labels_are_used_when_asked_for_and_mentioned_when_not(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("members", "label", "message"),
     [
-        ({"a": X, "b": X}, None, "must hold one array, or x and its labels y: got 'a', 'b'"),
+        (
+            {"a": X, "b": X},
+            None,
+            "must hold one array, or x, its labels y and its condition c: got 'a', 'b'",
+        ),
         ({"x": X, "z": X}, None, "got 'x', 'z'"),
         ({"x": X}, "y", "there are no the labels|no labels"),
         ({"x": X, "y": np.arange(6)}, "k", "label='k'"),

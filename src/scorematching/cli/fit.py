@@ -17,8 +17,8 @@ EPILOG = (
     "--bounds pH=0:14 --time-limit 120\n\n"
     "Keys of --json: command, run, dry_run, resumed, data (name, rows, sha256), event (shape of a "
     "row), columns, label, condition, classes, seed, device, configuration, reasons, parameters, "
-    "notes, next (a command); and, unless --dry-run: steps, seconds, held_out (rows, mean, std_error of the "
-    "log-density in nats; or null), report (the page's path, or null)."
+    "notes, next (a command); and, unless --dry-run: steps, seconds, held_out (rows, mean, "
+    "std_error of the log-density in nats; or null), report (the page's path, or null)."
 )
 
 
