@@ -23,6 +23,7 @@ EXAMPLES: Mapping[str, str] = {
     "noise": "noised densities as convolutions; four processes, and mixing beside them",
     "autoencoder": "denoising as a projection onto a curve, its energy, a chain that generates",
     "fisher": "the KL divergence as the area under a Fisher divergence along the noise",
+    "diffusion": "from noise to data by the reverse SDE and the flow; log-density beside the truth",
 }
 
 SHARE = ("share", "scorematching", "examples")  # of an installed package; see pyproject.toml
