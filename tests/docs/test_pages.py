@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import torch
 
 import scorematching as sm
 from docs.pages import TOP, blocks, commands, difference, pages, printed, python
@@ -37,8 +38,35 @@ def _rows_file(folder: Path) -> dict[str, Any]:
     return {"x": x}
 
 
+def _normal(mean: float) -> Callable[..., torch.Tensor]:
+    """The score of N(mean, I), and the noisy one where a level is given."""
+
+    def score(x: torch.Tensor, t: torch.Tensor | float = 0.0) -> torch.Tensor:
+        variance = 1 + torch.as_tensor(t, dtype=x.dtype).reshape(-1, 1) ** 2
+        return (mean - x) / variance
+
+    return score
+
+
+def _two_scores(_: Path) -> dict[str, Any]:
+    generator = torch.Generator().manual_seed(0)
+    rows = torch.randn(200, 2, generator=generator, dtype=torch.float64)
+    scores = {"score_p": _normal(0.0), "score_q": _normal(0.5)}
+    return {"sm": sm, "rows": rows, "generator": generator, **scores}
+
+
+def _measured(_: Path) -> dict[str, Any]:
+    y = torch.tensor([[1.0], [-0.5]], dtype=torch.float64)
+    parts = {"A": torch.ones(1, 2, dtype=torch.float64), "y": y, "start": y.expand(2, 2)}
+    return {"sm": sm, "noisy_score": _normal(0.0), "process": sm.noise.EDM(0.05, 20.0), **parts}
+
+
 #: What a page takes for granted, as a reader would have it: made before its blocks are run.
-GIVEN: dict[str, Callable[[Path], dict[str, Any]]] = {"docs/large.md": _rows_file}
+GIVEN: dict[str, Callable[[Path], dict[str, Any]]] = {
+    "docs/large.md": _rows_file,
+    "docs/information.md": _two_scores,
+    "docs/inverse.md": _measured,
+}
 
 #: What a page that trains by itself runs at small settings: its own words, and others.
 FEWER: dict[str, dict[str, str]] = {
