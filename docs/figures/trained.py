@@ -22,9 +22,10 @@ DOCS = Path(__file__).resolve().parents[1]
 GREY, BLUE, RED = "0.6", "#0072b2", "#d55e00"
 
 
-def ran(name: str) -> dict[str, Any]:
-    """The names that the code of a tutorial leaves behind."""
+def ran(name: str, until: str | None = None) -> dict[str, Any]:
+    """The names that the code of a tutorial leaves behind, up to a heading of it."""
     text = (DOCS / "tutorials" / name).read_text(encoding="utf-8")
+    text = text if until is None else text[: text.index(until)]
     module = ModuleType("page")
     sys.modules["page"] = module
     with tempfile.TemporaryDirectory() as folder:
@@ -60,7 +61,7 @@ def scientist() -> None:
 
 def engineer() -> None:
     """Digits, and samples of two solvers with few evaluations."""
-    page = ran("engineer.md")
+    page = ran("engineer.md", until="## Log-densities")
     solvers = (sm.samplers.DDIM(), sm.samplers.DPMSolver2M())
     titles = ("held-out digits", *(f"{n + 1} evaluations" for n in (4, 9, 19)))
     figure, axes = plt.subplots(2, 4, figsize=(9.6, 3.3), layout="constrained")
@@ -81,5 +82,5 @@ def engineer() -> None:
 
 
 if __name__ == "__main__":
-    scientist()
-    engineer()
+    for name in sys.argv[1:] or ("scientist", "engineer"):
+        {"scientist": scientist, "engineer": engineer}[name]()
