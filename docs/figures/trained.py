@@ -64,19 +64,19 @@ def engineer() -> None:
     page = ran("engineer.md", until="## Log-densities")
     solvers = (sm.samplers.DDIM(), sm.samplers.DPMSolver2M())
     titles = ("held-out digits", *(f"{n + 1} evaluations" for n in (4, 9, 19)))
-    figure, axes = plt.subplots(2, 4, figsize=(9.6, 3.3), layout="constrained")
+    figure, axes = plt.subplots(2, 4, figsize=(9.6, 2.3), layout="constrained")
     for row, solver in zip(axes, solvers, strict=True):
         sheets = [page["held_out"], *(page["draw"](n, solver).x for n in (4, 9, 19))]
         if solver is solvers[1]:
             sheets[0] = sheets[0][24:]
         for panel, rows, title in zip(row, sheets, titles, strict=True):
             tiles = rows[:24, 0].reshape(3, 8, 8, 8).permute(0, 2, 1, 3).reshape(24, 64)
-            panel.imshow(tiles, cmap="gray_r", vmin=tiles.quantile(0.02), vmax=tiles.max())
+            panel.imshow(tiles, cmap="gray_r", vmin=-0.9, vmax=1.9)
             panel.set(xticks=[], yticks=[])
             panel.spines[:].set_visible(False)
             if solver is solvers[0]:
                 panel.set_title(title, fontsize=10, loc="left")
-    for row, name in zip(axes, ("DDIM", "DPM-Solver++(2M)"), strict=True):
+    for row, name in zip(axes, ("DDIM", "DPM++ 2M"), strict=True):
         row[1].set_ylabel(name, fontsize=9)
     figure.savefig(DOCS / "images" / "tutorial-engineer.png", dpi=140)
 
