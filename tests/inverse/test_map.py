@@ -61,8 +61,10 @@ def test_with_a_gaussian_prior_it_is_tikhonov(process: Process) -> None:
     assert (result.x - tikhonov(y, COVARIANCE)).abs().max().item() < 1e-6
 
 
-def test_every_level_of_the_path_is_tikhonov_with_the_blurred_prior() -> None:
-    process, grid = EDM(0.01, 30.0), LogUniformGrid(6)
+@pytest.mark.parametrize("process", [EDM(0.02, 30.0), VP()], ids=["EDM", "VP"])
+def test_every_level_of_the_path_is_tikhonov_with_the_blurred_prior(process: Process) -> None:
+    """For VP the rows are scaled by α, from 0.03 to 1 on this path."""
+    grid = LogUniformGrid(6, 0.02, 30.0)
     y = LINEAR.simulate(GAUSSIAN.sample(3, seeded("x")), seeded("y"))
     start = MEAN.expand(3, D)
     result = map_estimate(
@@ -70,7 +72,7 @@ def test_every_level_of_the_path_is_tikhonov_with_the_blurred_prior() -> None:
     )
     assert result.trajectory is not None
     assert result.trajectory.shape == (8, 3, D)
-    torch.testing.assert_close(result.levels, grid(process))
+    torch.testing.assert_close(result.levels, process.noise_level(grid(process)))
     torch.testing.assert_close(result.trajectory[0], start)
     torch.testing.assert_close(result.trajectory[-1], result.x)
     for sigma, x in zip(result.levels, result.trajectory[1:], strict=True):
