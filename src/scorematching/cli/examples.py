@@ -24,6 +24,7 @@ EXAMPLES: Mapping[str, str] = {
     "autoencoder": "denoising as a projection onto a curve, its energy, a chain that generates",
     "fisher": "the KL divergence as the area under a Fisher divergence along the noise",
     "diffusion": "from noise to data by the reverse SDE and the flow; log-density beside the truth",
+    "recovery": "blurred signals: no prior, Tikhonov, a learned score; from smooth to sharp",
 }
 
 SHARE = ("share", "scorematching", "examples")  # of an installed package; see pyproject.toml

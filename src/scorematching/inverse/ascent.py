@@ -158,7 +158,10 @@ def _newton(
         ratio = torch.where(active, after / square, torch.zeros_like(after))
         conjugate = residual + per_row(ratio, gradient) * conjugate
         square = after
-    return direction, steepest, calls
+    # A learned score need be no gradient, and the products then no symmetric ones.
+    steep = per_row(1 / torch.where(steepest > 0, steepest, torch.ones_like(steepest)), gradient)
+    uphill = sum_event(gradient * direction) > 0
+    return torch.where(rows_of(uphill, gradient), direction, steep * gradient), steepest, calls
 
 
 def _search(
