@@ -21,18 +21,17 @@ from torch import Tensor, nn
 
 from benchmarks.timing import one_thread, ratio_to_limit
 from scorematching import batched
-from scorematching.configuration import Configuration, overridden
+from scorematching.configuration import Configuration
 from scorematching.data import Dataset, as_dataset
-from scorematching.defaults import choose
+from scorematching.defaults import settled
 from scorematching.denoising import DenoisingLoss
-from scorematching.nets import GaussianBase, PreconditionedDenoiser
+from scorematching.forms import Form
+from scorematching.nets import PreconditionedDenoiser
 from scorematching.objectives import LogNormalTimes
-from scorematching.preprocessing import preprocessing
-from scorematching.random import forked, normal, seeded
-from scorematching.saved import build_net
+from scorematching.preparing import in_memory
+from scorematching.random import normal, seeded
 from scorematching.settling import training_settings
 from scorematching.training import Record, train
-from scorematching.training_rows import prepared
 
 BATCH = 64
 STEPS = 5
@@ -52,19 +51,11 @@ def images(side: int) -> Dataset:
 
 def model(data: Dataset) -> tuple[PreconditionedDenoiser, Configuration, tuple[Tensor, ...]]:
     """The default denoiser of a data set, its settings at this batch size, and the rows."""
-    chosen = choose(data).configuration
     changes = {"training": {"batch_size": BATCH, "max_steps": 10**6}}
-    configuration = overridden(chosen, changes, "the benchmark")
-    values = torch.from_numpy(data.values)
-    transform, _ = preprocessing(data, values)
-    rows = prepared(transform, values, data, torch.empty(0))
-    with forked("net"):
-        net = build_net(configuration, data.schema.event, 0)
-    return (
-        PreconditionedDenoiser(net, GaussianBase.fit(rows[0]), feed_base=True),
-        configuration,
-        rows,
-    )
+    choice = settled(data, None, changes, None)
+    ready = in_memory(data, None, None, choice, 0, None, Form.DATASET, "cpu")
+    assert isinstance(ready.rows, tuple)
+    return ready.model.denoiser, choice.configuration, ready.rows
 
 
 def inputs(data: Dataset) -> tuple[Tensor, Tensor]:
@@ -106,7 +97,7 @@ def sampling(data: Dataset) -> tuple[Callable[[], object], Callable[[], object]]
     x, level = inputs(data)
 
     def samples() -> None:
-        batched.samples(denoiser, configuration, BATCH, 0, None)
+        batched.samples(denoiser, configuration, BATCH, 0, (), 1.0)
 
     def bare() -> None:
         with torch.no_grad():

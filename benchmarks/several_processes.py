@@ -25,14 +25,12 @@ from benchmarks.overhead import images
 from scorematching.data import Dataset, from_array
 from scorematching.defaults import settled
 from scorematching.fitting import loss_of
-from scorematching.nets import GaussianBase, PreconditionedDenoiser
-from scorematching.preprocessing import preprocessing
-from scorematching.random import forked, normal, seeded
-from scorematching.saved import build_net
+from scorematching.forms import Form
+from scorematching.preparing import in_memory
+from scorematching.random import normal, seeded
 from scorematching.settling import training_settings
 from scorematching.storage import pack_tensors, unpack_tensors
 from scorematching.training import joined, train
-from scorematching.training_rows import prepared
 
 SKIPPED = 5  # steps before the clock starts
 CASES = {"rows of 20 numbers": 20, "images of 8 × 8": 8}
@@ -51,14 +49,10 @@ def worker(case: str, steps: int, out: Path) -> None:
     torch.set_num_threads(1)
     data = data_of(case)
     changes = {"validation_fraction": 0.0}
-    configuration = settled(data, None, changes, SKIPPED + steps).configuration
-    values = torch.from_numpy(data.values)
-    transform, _ = preprocessing(data, values)
-    rows = prepared(transform, values, data, torch.empty(0))
-    with forked("net"):
-        net = build_net(configuration, data.schema.event, 0)
-    feed_base = configuration.net.type == "UNet"
-    denoiser = PreconditionedDenoiser(net, GaussianBase.fit(rows[0]), feed_base=feed_base)
+    choice = settled(data, None, changes, SKIPPED + steps)
+    configuration = choice.configuration
+    ready = in_memory(data, None, None, choice, 0, None, Form.DATASET, "cpu")
+    denoiser, rows = ready.model.denoiser, ready.rows
     settings = training_settings(configuration, 0, None)
     with joined() as processes:
         start = perf_counter(), process_time()

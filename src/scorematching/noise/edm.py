@@ -41,3 +41,10 @@ class EDM(Process):
 
     def sigma(self, t: Tensor) -> Tensor:
         return t
+
+    def noise_level(self, t: Tensor) -> Tensor:
+        return t
+
+    def time_of(self, noise_level: Tensor) -> Tensor:
+        """The level itself; errors as in `Process.time_of`."""
+        return self._within_range(noise_level).clamp(self.t_min, self.t_max)

@@ -79,22 +79,28 @@ class Process(ABC):
         InvalidInput
             A level lies outside those of t_min and t_max (beyond rounding).
         """
-        target = torch.as_tensor(noise_level)
+        target = self._within_range(noise_level)
         low = torch.full_like(target, self.t_min)
         high = torch.full_like(target, self.t_max)
-        smallest, largest = self.noise_level(low), self.noise_level(high)
-        slack = 1 + 64 * torch.finfo(target.dtype).eps
-        bad = ~((target >= smallest / slack) & (target <= largest * slack))
-        if bool(bad.any()):
-            raise InvalidInput(
-                f"noise levels must lie in [{smallest.min().item():g}, {largest.max().item():g}], "
-                f"the range of {self}: got {target[bad].flatten()[0].item():g}."
-            )
         for _ in range(_BISECTIONS):
             middle = (low + high) / 2
             above = self.noise_level(middle) > target
             low, high = torch.where(above, low, middle), torch.where(above, middle, high)
         return (low + high) / 2
+
+    def _within_range(self, noise_level: Tensor) -> Tensor:
+        """The levels as a tensor, none beyond those of t_min and t_max but by rounding."""
+        target = torch.as_tensor(noise_level)
+        ends = target.new_tensor([self.t_min, self.t_max])
+        smallest, largest = self.noise_level(ends)
+        slack = 1 + 64 * torch.finfo(target.dtype).eps
+        bad = ~((target >= smallest / slack) & (target <= largest * slack))
+        if bool(bad.any()):
+            raise InvalidInput(
+                f"noise levels must lie in [{smallest.item():g}, {largest.item():g}], "
+                f"the range of {self}: got {target[bad].flatten()[0].item():g}."
+            )
+        return target
 
     def perturb(
         self, x: Tensor, t: Tensor | float, generator: torch.Generator | None = None
