@@ -1,11 +1,11 @@
-"""All measurements behind RESULTS.md, one after the other: about two hours on one idle core.
+"""All measurements behind RESULTS.md, one after the other: about three hours on one idle core.
 
 python -m benchmarks
 """
 
 from __future__ import annotations
 
-from benchmarks import coverage, digits, resume, solvers, tables, tables_c2st
+from benchmarks import coverage, digits, resume, shapes, solvers, tables, tables_c2st
 
 
 def main() -> None:
@@ -17,6 +17,7 @@ def main() -> None:
         tables.main,
         tables_c2st.main,
         digits.main,
+        shapes.main,
     )
     for benchmark in benchmarks:
         benchmark()
