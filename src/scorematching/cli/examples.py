@@ -21,6 +21,7 @@ EXAMPLES: Mapping[str, str] = {
     "breakdown": "where implicit matching breaks: rounded rows, and a boundary",
     "langevin": "samples from a score; modes that get the wrong shares, and annealing",
     "noise": "noised densities as convolutions; four processes, and mixing beside them",
+    "shapes": "a score network for images, from noise to shapes; a rare class; minutes",
     "autoencoder": "denoising as a projection onto a curve, its energy, a chain that generates",
     "fisher": "the KL divergence as the area under a Fisher divergence along the noise",
     "diffusion": "from noise to data by the reverse SDE and the flow; log-density beside the truth",
