@@ -21,10 +21,10 @@ from scorematching.families.family import (
 from scorematching.families.normal import GaussianDensity, check_positive_definite
 from scorematching.families.supports import interval_of, is_bounded, is_interval
 from scorematching.families.triangles import (
-    entry_names,
+    interaction_names,
+    interaction_parts,
+    interaction_theta,
     lower_by_rows,
-    symmetric,
-    vector_names,
 )
 from scorematching.families.truncated import TruncatedGaussian, TruncatedNormal
 
@@ -54,7 +54,7 @@ class Gaussian:
     @property
     def names(self) -> tuple[str, ...]:
         """K[1,1], K[2,1], K[2,2], …, eta[1], …, eta[d]."""
-        return (*entry_names("K", *lower_by_rows(self.d)), *vector_names("eta", self.d))
+        return interaction_names(self.d)
 
     @property
     def domain(self) -> AnyDomain:
@@ -74,14 +74,11 @@ class Gaussian:
 
     def theta(self, precision: Tensor, linear: Tensor) -> Tensor:
         """θ ``(p,)`` of K ``(d, d)`` and η ``(d,)``."""
-        i, j = lower_by_rows(self.d)
-        return torch.cat([precision[i, j], linear])
+        return interaction_theta(precision, linear)
 
     def matrices(self, theta: Tensor) -> tuple[Tensor, Tensor]:
         """K ``(d, d)`` and η ``(d,)`` of θ ``(p,)``."""
-        value = check_theta(theta, self.names)
-        i, j = lower_by_rows(self.d)
-        return symmetric(value[: len(i)], i, j, self.d), value[len(i) :]
+        return interaction_parts(check_theta(theta, self.names), self.d)
 
     def model(self, theta: Tensor) -> GaussianDensity:
         """N(K⁻¹η, K⁻¹).

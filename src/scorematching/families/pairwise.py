@@ -26,9 +26,10 @@ from scorematching.families.gaussian import Gaussian
 from scorematching.families.normal import GaussianDensity, check_positive_definite
 from scorematching.families.supports import zero_outside
 from scorematching.families.triangles import (
-    entry_names,
+    interaction_names,
+    interaction_parts,
+    interaction_theta,
     lower_by_rows,
-    symmetric,
     vector_names,
 )
 
@@ -69,7 +70,7 @@ class PairwiseInteraction:
     @property
     def names(self) -> tuple[str, ...]:
         """K[1,1], K[2,1], K[2,2], …, eta[1], …, eta[d]."""
-        return (*entry_names("K", *lower_by_rows(self.d)), *vector_names("eta", self.d))
+        return interaction_names(self.d)
 
     @property
     def domain(self) -> AnyDomain:
@@ -85,10 +86,9 @@ class PairwiseInteraction:
         """T(x) = (−yᵢ²/(2a), −yᵢyⱼ/a; (xᵇ − 1)/b), y = xᵃ: ``(n, d)`` → ``(n, p)``."""
         x = columns(x, self.d)
         i, j = lower_by_rows(self.d)
-        y = x**self.a if self.a else x.log()
+        y, linear = powers(x, self.a, self.b)
         scale = self.a if self.a else 1.0
         factor = torch.where(i == j, -0.5, -1.0).to(x) / scale
-        linear = (x**self.b - 1) / self.b if self.b else x.log()
         return torch.cat([factor * y[:, i] * y[:, j], linear], dim=1)
 
     def base(self, x: Tensor) -> Tensor:
@@ -97,14 +97,11 @@ class PairwiseInteraction:
 
     def theta(self, interaction: Tensor, linear: Tensor) -> Tensor:
         """θ ``(p,)`` of K ``(d, d)`` and η ``(d,)``."""
-        i, j = lower_by_rows(self.d)
-        return torch.cat([interaction[i, j], linear])
+        return interaction_theta(interaction, linear)
 
     def matrices(self, theta: Tensor) -> tuple[Tensor, Tensor]:
         """K ``(d, d)`` and η ``(d,)`` of θ ``(p,)``."""
-        value = check_theta(theta, self.names)
-        i, j = lower_by_rows(self.d)
-        return symmetric(value[: len(i)], i, j, self.d), value[len(i) :]
+        return interaction_parts(check_theta(theta, self.names), self.d)
 
     def model(self, theta: Tensor) -> FittedDensity:
         """The density at θ: log-normal at a = b = 0, a truncated Gaussian at a = b = 1.
@@ -134,6 +131,11 @@ class PairwiseInteraction:
         return PairwiseDensity(self, interaction, linear)
 
 
+def powers(x: Tensor, a: float, b: float) -> tuple[Tensor, Tensor]:
+    """xᵃ and (xᵇ − 1)/b of rows x, the logarithm where a power is 0."""
+    return x**a if a else x.log(), (x**b - 1) / b if b else x.log()
+
+
 @dataclass(frozen=True, eq=False)
 class PairwiseDensity:
     """A pairwise interaction density with K ``(d, d)`` and η ``(d,)``, up to a constant."""
@@ -145,10 +147,9 @@ class PairwiseDensity:
 
     def log_density(self, x: Tensor) -> Tensor:
         """−(xᵃ)ᵀK xᵃ/(2a) + ηᵀ(xᵇ − 1)/b, ``(n,)`` in nats, up to a constant; −∞ if xⱼ < 0."""
-        a, b = self.family.a, self.family.b
+        a = self.family.a
         rows = columns(x, self.family.d)
-        y = rows**a if a else rows.log()
-        linear = (rows**b - 1) / b if b else rows.log()
+        y, linear = powers(rows, a, self.family.b)
         quadratic = ((y @ self.precision.to(rows)) * y).sum(1) / (2 * a if a else 2)
         return zero_outside(linear @ self.linear.to(rows) - quadratic, (rows >= 0).all(1))
 
@@ -156,7 +157,7 @@ class PairwiseDensity:
         """−xᵃ⁻¹ (Kxᵃ) + η xᵇ⁻¹, like x."""
         a, b = self.family.a, self.family.b
         rows = columns(x, self.family.d)
-        y = rows**a if a else rows.log()
+        y = powers(rows, a, b)[0]
         pull = rows ** (a - 1) * (y @ self.precision.to(rows))
         return (self.linear.to(rows) * rows ** (b - 1) - pull).reshape(x.shape)
 

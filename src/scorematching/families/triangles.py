@@ -18,6 +18,21 @@ def upper_by_rows(d: int) -> tuple[Tensor, Tensor]:
     return i, j
 
 
+def interaction_names(d: int) -> tuple[str, ...]:
+    """K's lower triangle row by row, then η: K[1,1], K[2,1], K[2,2], …, eta[1], …, eta[d]."""
+    return (*entry_names("K", *lower_by_rows(d)), *vector_names("eta", d))
+
+
+def interaction_theta(matrix: Tensor, linear: Tensor) -> Tensor:
+    """θ of a symmetric K ``(d, d)`` and η ``(d,)``, in the order of `interaction_names`."""
+    return torch.cat([matrix[lower_by_rows(len(linear))], linear])
+
+
+def interaction_parts(theta: Tensor, d: int) -> tuple[Tensor, Tensor]:
+    """K ``(d, d)`` and η ``(d,)`` of θ."""
+    return symmetric(theta[:-d], *lower_by_rows(d), d), theta[-d:]
+
+
 def diagonal_then_upper_by_columns(d: int) -> tuple[Tensor, Tensor]:
     """The diagonal, then the upper triangle column by column: (1,1), …, (1,2), (1,3), (2,3), …"""
     j, i = torch.tril_indices(d, d, offset=-1)
