@@ -62,7 +62,7 @@ def test_samples_have_the_mean_and_covariance_of_the_model(stochastic: bool) -> 
         n_evaluations=40, sigma_min=0.01, sigma_max=20.0, stochastic=stochastic
     )
     n = 20_000
-    rows, lost = batched.samples(denoiser(), configuration(sampling=settings), n, 0, None)
+    rows, lost = batched.samples(denoiser(), configuration(sampling=settings), n, 0, ())
     assert not bool(lost.any())
     spread = COVARIANCE.diagonal().sqrt()
     assert bool(((rows.mean(0) - MEAN).abs() < 4 * spread / n**0.5).all())
@@ -85,20 +85,20 @@ def test_evaluations_are_counted_with_the_final_denoising() -> None:
         calls.clear()
         counting = PreconditionedDenoiser(Counter(), denoiser().base)
         settings = SampleSettings(n_evaluations=7, stochastic=stochastic)
-        batched.samples(counting, configuration(sampling=settings), 5, 0, None)
+        batched.samples(counting, configuration(sampling=settings), 5, 0, ())
         assert calls == [5] * 7
 
 
 def test_a_row_does_not_depend_on_how_many_are_drawn_or_fit_into_a_batch(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    many, _ = batched.samples(denoiser(), configuration(), 300, 4, None)
-    few, _ = batched.samples(denoiser(), configuration(), 10, 4, None)
+    many, _ = batched.samples(denoiser(), configuration(), 300, 4, ())
+    few, _ = batched.samples(denoiser(), configuration(), 10, 4, ())
     torch.testing.assert_close(few, many[:10])
     monkeypatch.setattr(batched, "BATCH", 64)
-    pieces, _ = batched.samples(denoiser(), configuration(), 300, 4, None)
+    pieces, _ = batched.samples(denoiser(), configuration(), 300, 4, ())
     torch.testing.assert_close(pieces, many)
-    other, _ = batched.samples(denoiser(), configuration(), 300, 5, None)
+    other, _ = batched.samples(denoiser(), configuration(), 300, 5, ())
     assert not torch.allclose(other, many)
 
 
@@ -107,25 +107,25 @@ def test_rows_that_diverge_are_marked_though_a_whole_batch_does() -> None:
     classes = torch.zeros(300, dtype=torch.int64)
     classes[3] = 1
     classes[128:256] = 1
-    rows, lost = batched.samples(denoiser(), configuration(), 300, 0, classes)
+    rows, lost = batched.samples(denoiser(), configuration(), 300, 0, (classes,))
     assert torch.equal(lost, classes == 1)
     assert rows.shape == (300, 2)
     assert bool(rows.isfinite().all())
     with pytest.raises(Diverged, match="all"):
-        batched.samples(denoiser(), configuration(), 300, 0, torch.ones_like(classes))
+        batched.samples(denoiser(), configuration(), 300, 0, (torch.ones_like(classes),))
 
 
 @pytest.mark.usefixtures("small_batches")
 def test_classes_go_with_their_rows() -> None:
     classes = 2 * (torch.arange(300) % 2)
-    rows, _ = batched.samples(denoiser(), configuration(), 300, 0, classes)
-    plain, _ = batched.samples(denoiser(), configuration(), 300, 0, None)
+    rows, _ = batched.samples(denoiser(), configuration(), 300, 0, (classes,))
+    plain, _ = batched.samples(denoiser(), configuration(), 300, 0, ())
     moved = (rows - plain).norm(dim=1) > 1
     assert torch.equal(moved, classes == 2)
-    clean = batched.denoised(denoiser(), plain, 0.5, classes)
+    clean = batched.denoised(denoiser(), plain, 0.5, (classes,))
     assert torch.equal((clean - plain).norm(dim=1) > 2, classes == 2)
     value = batched.log_densities(
-        denoiser(), configuration(), plain[:40], classes[:40], step_doubling=False
+        denoiser(), configuration(), plain[:40], (classes[:40],), step_doubling=False
     ).value
     truth = gaussian(MEAN, COVARIANCE).log_density(plain[:40])
     assert torch.equal((value - truth).abs() > 0.5, classes[:40] == 2)
@@ -135,13 +135,13 @@ def test_classes_go_with_their_rows() -> None:
 def test_log_densities_are_those_of_the_gaussian_blurred_by_the_lowest_level() -> None:
     x = 3 * normal((300, 2), MEAN, seeded("x"))
     blurred = gaussian(MEAN, COVARIANCE + 0.01**2 * torch.eye(2, dtype=F64))
-    result = batched.log_densities(denoiser(), configuration(), x, None, step_doubling=True)
+    result = batched.log_densities(denoiser(), configuration(), x, (), step_doubling=True)
     torch.testing.assert_close(result.value, blurred.log_density(x), rtol=0, atol=5e-3)
     assert result.step_error is not None
     assert result.step_error.shape == (300,)
     assert result.probe_error is None
     fine = configuration(likelihood=LikelihoodSettings(n_steps=192))
-    result = batched.log_densities(denoiser(), fine, x, None, step_doubling=False)
+    result = batched.log_densities(denoiser(), fine, x, (), step_doubling=False)
     torch.testing.assert_close(result.value, blurred.log_density(x), rtol=0, atol=2e-6)
     assert result.step_error is None
 
@@ -151,12 +151,12 @@ def test_above_a_number_of_coordinates_the_trace_is_by_probes() -> None:
     assert batched.trace_of(settings, 1) == Exact()
     assert batched.trace_of(settings, 2) == FixedProbes(5)
     x = normal((20, 2), MEAN, seeded("x"))
-    exact = batched.log_densities(denoiser(), configuration(), x, None, step_doubling=False)
+    exact = batched.log_densities(denoiser(), configuration(), x, (), step_doubling=False)
     probed = batched.log_densities(
         denoiser(),
         configuration(likelihood=LikelihoodSettings(exact_up_to=1, n_probes=16)),
         x,
-        None,
+        (),
         step_doubling=False,
     )
     assert probed.probe_error is not None
@@ -168,8 +168,8 @@ def test_above_a_number_of_coordinates_the_trace_is_by_probes() -> None:
 def test_clean_rows_are_the_conditional_means() -> None:
     x = 3 * normal((300, 2), MEAN, seeded("x"))
     expected = gaussian(MEAN, COVARIANCE).denoise(x, 0.8)
-    torch.testing.assert_close(batched.denoised(denoiser(), x, 0.8, None), expected)
-    single = batched.denoised(denoiser().float(), x, 0.8, None)
+    torch.testing.assert_close(batched.denoised(denoiser(), x, 0.8, ()), expected)
+    single = batched.denoised(denoiser().float(), x, 0.8, ())
     assert single.dtype == F64
     torch.testing.assert_close(single, expected, rtol=1e-5, atol=1e-5)
 

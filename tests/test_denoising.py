@@ -105,7 +105,7 @@ def test_the_validation_is_of_the_density_given_the_classes() -> None:
     x = rows(200, 2)
     denoiser = PreconditionedDenoiser(Affine(), GaussianBase.fit(x)).eval()
     values = [
-        FlowValidation(PROCESS, Exact(), x[:20], torch.full((20,), c))(denoiser) for c in (0, 1)
+        FlowValidation(PROCESS, Exact(), x[:20], (torch.full((20,), c),))(denoiser) for c in (0, 1)
     ]
     assert abs(values[0] - values[1]) > 0.1
     unconditional = FlowValidation(PROCESS, Exact(), x[:20])(denoiser)
@@ -122,7 +122,7 @@ def test_the_loss_of_each_level_is_a_half_plus_half_the_squared_error(
     """F* has mean 0 and mean square 1 at every level, on the rows that the base was fitted to."""
     x = rows(400, 3)
     denoiser = PreconditionedDenoiser(Affine(0.0, shift), GaussianBase.fit(x)).eval()
-    losses = LevelLosses(PROCESS, x, None, spread_levels(PROCESS), draws=20)
+    losses = LevelLosses(PROCESS, x, (), spread_levels(PROCESS), draws=20)
     per_row = losses.per_row(denoiser)
     assert per_row.shape == (10, 400)
     # Rows differ by their place in the cloud, which is no noise here: the draws alone are.
@@ -135,7 +135,7 @@ def test_the_loss_of_a_level_is_the_training_loss_there_with_noise_of_its_own_se
     x, classes = rows(30, 2), torch.arange(30) % 3
     base = GaussianBase.fit(x)
     denoiser = PreconditionedDenoiser(Affine(0.3, -0.2), base).eval()
-    (low, found), _ = LevelLosses(PROCESS, x, classes, (0.5, 3.0), draws=1, seed=4)(denoiser)
+    (low, found), _ = LevelLosses(PROCESS, x, (classes,), (0.5, 3.0), draws=1, seed=4)(denoiser)
     z = normal((30, 2), x, seeded(4, "level losses", 0))
     sigma = torch.tensor(0.5, dtype=F64)
     noised = x + sigma * z
@@ -151,5 +151,5 @@ def test_levels_are_spread_over_those_of_the_process_and_few_rows_are_drawn_ofte
     torch.testing.assert_close(ratios, torch.full((9,), 2000 ** (1 / 9)), rtol=1e-5, atol=0)
     few = LevelLosses.of(PROCESS, (rows(10, 2), torch.zeros(10, dtype=torch.long)), seed=1)
     assert (few.draws, few.levels, few.seed) == (25, levels, 1)
-    assert few.classes is not None
+    assert len(few.given) == 1
     assert LevelLosses.of(PROCESS, (rows(600, 2),), seed=1).draws == 1

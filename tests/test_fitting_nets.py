@@ -55,7 +55,7 @@ def test_our_own_net_given_by_hand_and_classes_work_as_well() -> None:
     assert fitted.sample(4, labels=1).shape == (4, 2)
     ensemble = quick(x, 2, net=Ensemble([own(), Line()]))
     assert ensemble.sample(4).shape == (4, 2)
-    with pytest.raises(InvalidInput, match="built for 0 classes: got classes"):
+    with pytest.raises(InvalidInput, match="built for 0 classes and 0 conditions: got"):
         quick(x, net=own(), labels=labels)
 
 

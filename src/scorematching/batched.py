@@ -40,7 +40,7 @@ def samples(
     n: int,
     seed: int,
     given: Given,
-    guidance: float,
+    guidance: float = 1.0,
 ) -> tuple[Tensor, Tensor]:
     """n rows ``(n, *event)`` in float64 on the CPU, and which of them diverged, ``(n,)``.
 

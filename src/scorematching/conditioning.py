@@ -72,10 +72,8 @@ class Conditions:
         found = dict(tensors)
         classes = found.pop("classes", None)
         mean, scale, rows = take_tensors(found, "conditions", ("mean", "scale", "rows"))
-        k, n_classes = (
-            len(schema.condition),
-            0 if schema.label is None else len(schema.label.classes),
-        )
+        k, label = len(schema.condition), schema.label
+        n_classes = 0 if label is None else len(label.classes)
         shapes = [tuple(mean.shape), tuple(scale.shape), tuple(rows.shape[1:])]
         fits = shapes == [(k,)] * 3 and len(rows) > 0 and (classes is None) == (n_classes == 0)
         if classes is not None:

@@ -52,7 +52,14 @@ def arrays() -> dict[str, tuple[Any, Any]]:
     }
 
 
-KINDS = ("table", *arrays())
+def given() -> pa.Table:
+    """Two columns, and a third that is given of them."""
+    rng = np.random.default_rng(6)
+    t = rng.standard_normal(70)
+    return pa.table({"x": t + rng.standard_normal(70), "y": rng.standard_normal(70), "t": t})
+
+
+KINDS = ("table", "given", *arrays())
 WITHOUT_HELD_OUT = ("images",)
 STREAMED = ("wide",)
 
@@ -61,8 +68,11 @@ STREAMED = ("wide",)
 def subject(kind: str) -> Subject:
     """A model fitted for a few steps, its rows and its log."""
     records: list[Any] = []
-    x, labels = (table(), None) if kind == "table" else arrays()[kind]
+    tables = {"table": table, "given": given}
+    x, labels = (tables[kind](), None) if kind in tables else arrays()[kind]
     options: dict[str, Any] = {"labels": labels}
+    if kind == "given":
+        options = {"condition": ["t"]}
     if kind == "table":
         options = {"label": "kind", "positive": [HARD[0]], "bounds": {HARD[1]: (0.0, 1.0)}}
     settings = {**SETTINGS, "validation_fraction": 0.0 if kind in WITHOUT_HELD_OUT else 0.2}

@@ -105,11 +105,16 @@ def _of_python(run: Path, model: FittedScore, data: str | None) -> Subject:
 
 
 def _check_labels(model: FittedScore, rows: Dataset, source: str) -> None:
-    label = model.schema.label
+    label, condition = model.schema.label, model.schema.condition
     if label is not None and rows.labels is None:
         raise InvalidInput(
             f"{source}: the model was fitted with the label {label.name!r}, and the rows have "
             "none. Add it to them."
+        )
+    if condition and rows.condition is None:
+        raise InvalidInput(
+            f"{source}: the model was fitted with the condition {', '.join(map(repr, condition))}, "
+            "and the rows have none. Add it to them."
         )
 
 

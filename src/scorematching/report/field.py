@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -168,12 +169,17 @@ def _score(model: FittedScore, points: Array, sigma: float, label_of: str | None
     if one_scale(model.schema):  # there levels are in the units of the data
         origin = torch.zeros(1, *model.schema.event, dtype=torch.float64)
         unit = float(torch.exp(-model.transform.log_abs_det_jacobian(origin) / points.shape[1]))
-    found: Array = model.score(rows, sigma * unit, labels=label_of)
+    found: Array = model.score(rows, sigma * unit, **_told(model, label_of))
     return found.reshape(points.shape)
 
 
+def _told(model: FittedScore, label_of: str | None) -> dict[str, Any]:
+    """The class of all points; nothing, for a model with a condition: the map is of all rows."""
+    return {"labels": label_of} if model.conditions is None else {"guidance": 0}
+
+
 def _log_density(model: FittedScore, points: Array, label_of: str | None) -> Array:
-    found: Array = model.log_density(_as_rows(model, points), labels=label_of)
+    found: Array = model.log_density(_as_rows(model, points), **_told(model, label_of))
     return found
 
 

@@ -123,8 +123,10 @@ def _denoised_rows(facts: Facts) -> list[Block]:
 def density(facts: Facts) -> Section | None:
     """The score and the log-density, where rows are of one or two numbers."""
     model, data = facts.subject.model, shuffled(real_rows(facts))
-    names = column_names(facts)
-    if data.shape[1] == 1 and model.class_frequencies is None:
+    names, given = column_names(facts), model.conditions is not None
+    if given and model.configuration.training.condition_dropout == 0:
+        return None  # of which there is no map: every row has a density of its own
+    if data.shape[1] == 1 and (given or model.class_frequencies is None):
         samples = sample_rows(facts)[:, 0]
         curve = field.density_curve(model, names[0], data[:, 0], samples)
         return Section("density", "Density", [Pictures([Picture(curve)])])
@@ -137,6 +139,7 @@ def density(facts: Facts) -> Section | None:
         "level enclose about 98, 90, 70, 50, 30 and 10 % of the rows. Levels are in standard "
         "deviations of the preprocessed rows."
     )
+    words += " They are those of rows of which nothing is given." if given else ""
     blocks: list[Block] = [Words(words)]
     for name, chosen in _class_rows(facts, data):
         blocks.append(Pictures(_maps(facts, frame, chosen, name), "large"))
@@ -167,7 +170,8 @@ def _class_rows(facts: Facts, data: Array) -> list[tuple[str | None, Array]]:
     """All rows, or those of the most frequent classes, each with its name."""
     train, frequencies = facts.subject.train, facts.subject.model.class_frequencies
     label = facts.subject.model.schema.label
-    if frequencies is None or label is None or train.labels is None:
+    conditional = facts.subject.model.conditions is not None
+    if conditional or frequencies is None or label is None or train.labels is None:
         return [(None, data)]
     order = np.argsort(-np.array(frequencies), kind="stable")[:MOST_CLASSES]
     values = train.values.reshape(train.n, -1)
