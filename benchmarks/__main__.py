@@ -5,7 +5,17 @@ python -m benchmarks
 
 from __future__ import annotations
 
-from benchmarks import coverage, digits, resume, shapes, solvers, tables, tables_c2st
+from benchmarks import (
+    coverage,
+    digits,
+    digits_labelled,
+    mnist,
+    resume,
+    shapes,
+    solvers,
+    tables,
+    tables_c2st,
+)
 
 
 def main() -> None:
@@ -17,6 +27,8 @@ def main() -> None:
         tables.main,
         tables_c2st.main,
         digits.main,
+        digits_labelled.main,
+        mnist.main,
         shapes.main,
     )
     for benchmark in benchmarks:
