@@ -86,9 +86,9 @@ def test_the_json_of_a_fit_holds_the_keys_that_its_help_names(
     assert call.err == ""
     found = call.json
     assert set(found) == {
-        "command", "run", "dry_run", "resumed", "data", "event", "columns", "label", "classes",
-        "seed", "device", "configuration", "reasons", "parameters", "notes", "next", "steps",
-        "seconds", "held_out", "report",
+        "command", "run", "dry_run", "resumed", "data", "event", "columns", "label",
+        "condition", "classes", "seed", "device", "configuration", "reasons", "parameters", "notes",
+        "next", "steps", "seconds", "held_out", "report",
     }  # fmt: skip
     text = " ".join(cli("fit", "--help").out.replace("│", " ").split())
     for key in found:

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
+from sklearn.datasets import load_digits
 
 import scorematching as sm
 from docs.pages import TOP, blocks, commands, difference, pages, printed, python
@@ -61,8 +62,15 @@ def _measured(_: Path) -> dict[str, Any]:
     return {"sm": sm, "noisy_score": _normal(0.0), "process": sm.noise.EDM(0.05, 20.0), **parts}
 
 
+def _digit_images(folder: Path) -> dict[str, Any]:
+    digits = load_digits()
+    np.save(folder / "digits.npy", digits.images[:60])
+    return {"classes": digits.target[:60]}
+
+
 #: What a page takes for granted, as a reader would have it: made before its blocks are run.
 GIVEN: dict[str, Callable[[Path], dict[str, Any]]] = {
+    "docs/images.md": _digit_images,
     "docs/large.md": _rows_file,
     "docs/information.md": _two_scores,
     "docs/inverse.md": _measured,

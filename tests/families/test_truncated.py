@@ -91,5 +91,5 @@ def test_outside_the_domain_the_truncated_density_is_zero() -> None:
 
 def test_a_domain_that_the_gaussian_hardly_meets_is_refused(generator: torch.Generator) -> None:
     model = TruncatedGaussian(torch.eye(1).double(), vector(0.0), Box(7.0, 8.0))
-    with pytest.raises(InvalidInput, match=r"accepts too few proposals.*sm\.samplers\.mala"):
+    with pytest.raises(InvalidInput, match=r"accepts too few proposals.*sm\.samplers\.ula"):
         model.sample(10, generator)

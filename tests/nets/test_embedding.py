@@ -43,7 +43,7 @@ def test_the_class_is_added_before_the_last_activation() -> None:
     out = module(log_sigma, classes)
     expected = nn.functional.silu(hidden[0] + module.classes.weight[classes])
     torch.testing.assert_close(out, expected)
-    assert torch.equal(out[0], out[2])
+    torch.testing.assert_close(out[0], out[2])
     assert not torch.equal(out[0], out[1])
 
 
