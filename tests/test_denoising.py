@@ -12,7 +12,7 @@ from scorematching.calculus import Exact
 from scorematching.denoising import DenoisingLoss, FlowValidation, LevelLosses, spread_levels
 from scorematching.densities import gaussian
 from scorematching.likelihood import FixedProbes
-from scorematching.nets import GaussianBase, PreconditionedDenoiser
+from scorematching.nets import ConditionalBase, GaussianBase, PreconditionedDenoiser
 from scorematching.noise import EDM
 from scorematching.objectives import LogNormalTimes
 from scorematching.random import normal, seeded
@@ -153,3 +153,23 @@ def test_levels_are_spread_over_those_of_the_process_and_few_rows_are_drawn_ofte
     assert (few.draws, few.levels, few.seed) == (25, levels, 1)
     assert len(few.given) == 1
     assert LevelLosses.of(PROCESS, (rows(600, 2),), seed=1).draws == 1
+
+
+class Zero(nn.Module):
+    """F = 0, whatever the condition."""
+
+    def forward(self, x: Tensor, log_sigma: Tensor, condition: Tensor) -> Tensor:
+        return torch.zeros_like(x)
+
+
+def test_rows_that_are_told_nothing_are_weighted_by_the_marginal_base() -> None:
+    generator = seeded("told nothing")
+    condition = normal((4000, 1), torch.zeros((), dtype=F64), generator)
+    x = 3 * condition + 0.1 * normal((4000, 1), condition, generator)
+    denoiser = PreconditionedDenoiser(Zero(), ConditionalBase.fit(x, condition), feed_base=False)
+    for dropout in (0.0, 1.0):
+        loss = DenoisingLoss(PROCESS, TIMES, condition_dropout=dropout)
+        per_row_losses = loss(denoiser, (x, condition), seeded("draws"))
+        error = per_row_losses.std() / 4000**0.5
+        assert abs(per_row_losses.mean() - 0.5) < 4 * error  # a Gaussian leaves F* of unit variance
+        assert error < 0.02
